@@ -1,0 +1,1 @@
+"""A model server with TensorFlow Serving's architecture, words, flags and APIs."""
