@@ -1,0 +1,52 @@
+"""What can go wrong outside a step, each as one sentence that says what to do.
+
+* ShipwayError
+  - UsageError          a name, path or option that does not fit
+  - WorkspaceError      no workspace, or one in a state that a command must not touch
+  - RepositoryError     git refused: dirty or diverged clone, remote out of reach, push lost
+  - OverlayError        an overlay that cannot be read, edited or rendered
+  - StoreError          a version that is missing, incomplete or altered
+  - WorkflowError       a workflow that the local engine does not understand
+    · UnsupportedError  a field, by name, that the local engine does not know
+  - RunFailed           a workflow that ran and did not succeed
+"""
+
+
+class ShipwayError(Exception):
+    """Base of all: the message is one sentence for the user; `exit_code` is the command's."""
+
+    exit_code = 1
+
+
+class UsageError(ShipwayError):
+    """A name, path or option does not fit; the message lists what would."""
+
+    exit_code = 2
+
+
+class WorkspaceError(ShipwayError):
+    """There is no workspace, or it is in a state that a command must not touch."""
+
+
+class RepositoryError(ShipwayError):
+    """Git refused, the remote is out of reach, or the clone is dirty or has diverged."""
+
+
+class OverlayError(ShipwayError):
+    """An overlay cannot be read, edited or rendered."""
+
+
+class StoreError(ShipwayError):
+    """A version is missing from the model store, incomplete, or its files were altered."""
+
+
+class WorkflowError(ShipwayError):
+    """A workflow that the local engine cannot run as it is written."""
+
+
+class UnsupportedError(WorkflowError):
+    """A field, named in the message, that the local engine does not know."""
+
+
+class RunFailed(ShipwayError):  # noqa: N818 - reads as what happened
+    """A workflow ran and did not succeed."""
