@@ -1,0 +1,90 @@
+"""The command `shipway`: finds the command, and turns every error of ours into one sentence and an exit code.
+
+Each command is a file of `workflows/commands/`; none imports TensorFlow, Hera or a plotting library before it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workflows.errors import ShipwayError
+
+COMMANDS = (
+    "init",
+    "run",
+    "serve",
+    "predict",
+    "status",
+    "promote",
+    "rollback",
+    "history",
+    "report",
+    "render",
+    "doctor",
+    "completion",
+    "demo",
+)
+
+
+class Commands(click.Group):
+    """A group whose commands are the modules of `workflows/commands/`, in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"workflows.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped.",
+)
+@click.version_option(version("shipway"), prog_name="shipway")
+@click.option(
+    "--directory",
+    "-C",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="Run as if started here, like git -C.",
+)
+@click.pass_context
+def shipway(ctx: click.Context, directory: Path) -> None:
+    """From git push to a served TensorFlow model, with git as the only place that says which version runs where."""
+    ctx.obj = directory.resolve()
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Runs the command line and exits with its code."""
+    try:
+        shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
+    except ShipwayError as error:
+        click.echo(f"shipway: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        hint = f" (try: {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
+        click.echo(f"shipway: {error.format_message()}{hint}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("shipway: stopped", err=True)
+        sys.exit(130)
+    sys.exit(0)

@@ -1,0 +1,129 @@
+"""WorkflowTemplate `train`: from data to a released version of one model.
+
+    prepare ─┐
+             ├► validate ► train ► evaluate ► gate ► export ► check ► release        exit handler: report
+    baseline ┘
+
+Each step is one function of `training` or of `tasks.py`; this file only says what follows what and what goes where.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hera.workflows import DAG, Artifact, Container, Parameter, Step, Steps, Task, WorkflowTemplate
+from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy
+
+from training.steps import STEPS
+from workflows import tasks
+from workflows.platform import (
+    DEFAULT_IMAGE,
+    NAMESPACE,
+    POD_SECURITY,
+    SERVICE_ACCOUNT,
+    cpu_pool,
+    gpu_pool,
+)
+from workflows.template import container
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The UTC creation time as YYYYMMDDhhmmss: the same when a step is retried, and in order as TensorFlow Serving needs.
+VERSION = "".join(f"{{{{workflow.creationTimestamp.{part}}}}}" for part in "YmdHMS")
+
+PARAMETERS = [
+    Parameter(name="model", description="A folder of training/models"),
+    Parameter(name="data", value="builtin", description="builtin, or the path of a data file"),
+    Parameter(name="epochs", value="0", description="0: as many as the model's config says"),
+    Parameter(name="seed", value="0"),
+    Parameter(name="pool", value="gpu", enum=["gpu", "cpu"], description="Where train runs"),
+    Parameter(name="release", value="true", enum=["true", "false"], description="false: stop before the commit"),
+    Parameter(name="environment", value="dev", description="The overlay that a release is written to"),
+    Parameter(name="repository", description="URL or path of the git remote"),
+    Parameter(name="store", description="Where versions are kept"),
+    Parameter(name="source-commit", description="The commit that the code of this run is from"),
+    Parameter(name="image", value=DEFAULT_IMAGE, description="The image of every step"),
+]
+
+# By parameter of a step: where its value comes from, for every step alike. Files come from the task that wrote them.
+VALUES = {
+    "version": VERSION,
+    "workflow": "{{workflow.name}}",
+    "uid": "{{workflow.uid}}",
+    "status": "{{workflow.status}}",
+    "failures": "{{workflow.failures}}",
+    "duration": "{{workflow.duration}}",
+    "parameters": "{{workflow.parameters}}",
+    **{p.name: f"{{{{workflow.parameters.{p.name}}}}}" for p in PARAMETERS},
+}
+DAY = 24 * 3600
+REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in [*STEPS, "release"]}
+FILES = {
+    "dataset": "{{tasks.prepare.outputs.artifacts.dataset}}",
+    "baseline": "{{tasks.baseline.outputs.artifacts.baseline}}",
+    "trained": "{{tasks.train.outputs.artifacts.trained}}",
+    "evaluation": "{{tasks.evaluate.outputs.artifacts.report}}",
+    "exported": "{{tasks.export.outputs.artifacts.exported}}",
+}
+
+
+def templates() -> dict[str, Container]:
+    """The template of every step, by name; made inside a workflow, each adds itself to it."""
+    by_training = {name: container(step, module="training", **_pool(name)) for name, step in STEPS.items()}
+    by_workflows = {
+        name: container(step, module="workflows.tasks", **_pool(name)) for name, step in tasks.STEPS.items()
+    }
+    return {**by_training, **by_workflows}
+
+
+def _pool(step: str) -> dict[str, Any]:
+    """Where a step runs; whatever is not named here needs little."""
+    if step == "train":
+        return {**gpu_pool(), "more_inputs": ("pool",)}
+    if step == "release":
+        # One release at a time: each makes its commit on the newest main.
+        return {**cpu_pool(), "synchronization": Synchronization(mutexes=[Mutex(name="release")])}
+    return cpu_pool(memory="4Gi" if step in {"evaluate", "export", "check"} else "2Gi")
+
+
+def arguments(template: Container, files: Mapping[str, str] = FILES) -> list[Parameter | Artifact]:
+    """What a step is given: every value and file that its template asks for, and nothing else."""
+    asked: list[Any] = list(template.inputs or [])
+    values = [Parameter(name=i.name, value=VALUES[i.name]) for i in asked if isinstance(i, Parameter)]
+    given = [Artifact(name=i.name, from_=files[i.name], optional=i.optional) for i in asked if isinstance(i, Artifact)]
+    return [*values, *given]
+
+
+def train() -> WorkflowTemplate:
+    """The WorkflowTemplate, with its steps, its order and its exit handler."""
+    with WorkflowTemplate(
+        name="train",
+        namespace=NAMESPACE,
+        entrypoint="main",
+        on_exit="exit",
+        service_account_name=SERVICE_ACCOUNT,
+        security_context=POD_SECURITY,
+        ttl_strategy=TTLStrategy(seconds_after_success=7 * DAY, seconds_after_failure=30 * DAY),
+        pod_gc=PodGC(strategy="OnPodSuccess"),
+        arguments=PARAMETERS,
+    ) as template:
+        by_name = templates()
+
+        def task(name: str, **order: str) -> None:
+            Task(name=name, template=by_name[name], arguments=arguments(by_name[name]), **order)
+
+        with DAG(name="main"):
+            task("prepare")
+            task("baseline")
+            task("validate", depends="prepare && baseline")
+            task("train", depends="validate")
+            task("evaluate", depends="train")
+            task("gate", depends="evaluate")
+            task("export", depends="gate")
+            task("check", depends="export")
+            task("release", depends="check", when="{{workflow.parameters.release}} == true")
+        with Steps(name="exit"):
+            report = by_name["report"]
+            Step(name="report", template=report, arguments=arguments(report, REPORTS))
+    return template
