@@ -1,0 +1,167 @@
+"""The page's figures, one function each: values in, inline SVG out, told apart by more than colour.
+
+Not here: the colours themselves (`theme.py`), or the tables that stand beside each figure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from workflows.report.formats import duration, metric, milliseconds, percent
+from workflows.report.reports import Drift, StepRun
+from workflows.report.rows import SliceRow
+from workflows.report.theme import FIRST, INK, LINE, MUTED, PAPER, SECOND, THIRD, canvas, svg
+from workflows.report.values import one_line
+
+ROW_INCHES = 0.26
+LABEL_LETTERS = 22
+MOST_ROWS = 30
+
+
+def curve(name: str, train: Sequence[float], validation: Sequence[float]) -> Markup:
+    """Draws a metric by epoch: train solid with discs, validation dashed with squares."""
+    with canvas(2.5) as (figure, axes):
+        for label, line, colour, style in (("train", train, FIRST, "o-"), ("validation", validation, SECOND, "s--")):
+            if line:
+                axes.plot(range(1, len(line) + 1), line, style, color=colour, label=label, markerfacecolor=PAPER)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlabel("epoch")
+        axes.grid(visible=False, axis="x")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+        ends = [f"{label} from {metric(line[0])} to {metric(line[-1])}" for label, line in _lines(train, validation)]
+        return svg(figure, f"curve {name}", f"{name} by epoch: {', '.join(ends)}.")
+
+
+def _lines(train: Sequence[float], validation: Sequence[float]) -> list[tuple[str, Sequence[float]]]:
+    return [(label, line) for label, line in (("train", train), ("validation", validation)) if line]
+
+
+def slices(name: str, rows: Sequence[SliceRow]) -> Markup:
+    """Draws a metric by slice: a disc with its 95 % interval for this run, a hollow diamond for the serving version."""
+    rows = rows[:MOST_ROWS]
+    with canvas(_height(len(rows))) as (figure, axes):
+        places = range(len(rows))
+        for place, row in zip(places, rows, strict=True):
+            if row.interval:
+                axes.plot(row.interval, (place, place), color=FIRST, alpha=0.35, linewidth=4, solid_capstyle="butt")
+        _dots(axes, [(p, r.baseline) for p, r in zip(places, rows, strict=True)], "D", "none", "serving version", 6)
+        _dots(axes, [(p, r.value) for p, r in zip(places, rows, strict=True)], "o", FIRST, "this run", 5)
+        _rows(axes, [row.name for row in rows])
+        axes.set_xlabel(name)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+        worst = min(rows, key=lambda row: row.value)
+        return svg(figure, "slices", f"{name} by slice; the lowest is {worst.name} with {metric(worst.value)}.")
+
+
+def _dots(
+    axes: Axes, points: Sequence[tuple[int, float | None]], marker: str, face: str, label: str, size: float
+) -> None:
+    known = [(place, value) for place, value in points if value is not None and math.isfinite(value)]
+    if known:
+        places, found = zip(*known, strict=True)
+        edge = FIRST if face == FIRST else SECOND
+        axes.plot(found, places, marker, color=edge, markerfacecolor=face, markersize=size, label=label)
+
+
+def drift(rows: Sequence[Drift]) -> Markup:
+    """Draws each feature's distance as a share of its own threshold; what is over it is hatched and says so."""
+    rows = sorted(rows, key=_reach, reverse=True)[:MOST_ROWS]
+    edge = max(1.25, min(2.0, *(1.1 * _reach(row) for row in rows), 2.0))
+    with canvas(_height(len(rows))) as (figure, axes):
+        for place, row in enumerate(rows):
+            drawn = min(_reach(row), edge)
+            face, hatch = (SECOND, "////") if row.drifted else (FIRST, "")
+            axes.barh(place, drawn, height=0.55, color=face, hatch=hatch, edgecolor=PAPER, linewidth=0)
+            axes.text(min(drawn + 0.02, edge), place, f" {metric(row.distance)}", va="center", fontsize=7.5)
+        axes.axvline(1, color=INK, linewidth=1.2)
+        axes.text(1, -0.75, "threshold", ha="center", fontsize=7.5)
+        _rows(axes, [row.feature for row in rows])
+        axes.set_xlim(0, edge * 1.12)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xlabel("distance, as a share of the feature's threshold")
+        over = [row.feature for row in rows if row.drifted]
+        told = f"over it: {', '.join(over)}" if over else "none is over it"
+        return svg(figure, "drift", f"Drift of {len(rows)} features against their thresholds; {told}.")
+
+
+def _reach(row: Drift) -> float:
+    share = row.distance / row.threshold if row.threshold > 0 else math.inf
+    return math.inf if math.isnan(share) else share
+
+
+def balance(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> Markup:
+    """Draws the share of each label in each split, as bars side by side."""
+    faces = ((FIRST, ""), (SECOND, "////"), (THIRD, "...."))
+    with canvas(2.6) as (figure, axes):
+        for index, ((split, found), (face, hatch)) in enumerate(zip(counts.items(), faces, strict=False)):
+            total = sum(found.values()) or 1
+            shares = [found.get(label, 0) / total for label in labels]
+            places = [place + (index - 1) * 0.27 for place in range(len(labels))]
+            axes.bar(places, shares, 0.25, label=split, color=face, hatch=hatch, edgecolor=PAPER, linewidth=0)
+        axes.set_xticks(range(len(labels)), labels=[one_line(label, 12) or "(empty)" for label in labels])
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(visible=False, axis="x")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
+        return svg(figure, "balance", f"Share of each of {len(labels)} labels in {', '.join(counts)}.")
+
+
+def latency(transports: Mapping[str, Mapping[str, float]]) -> Markup:
+    """Draws the latency percentiles of each transport on one line from zero."""
+    with canvas(_height(len(transports)) + 0.1) as (figure, axes):
+        for place, (_, found) in enumerate(transports.items()):
+            known = {name: value for name, value in found.items() if math.isfinite(value)}
+            axes.plot(list(known.values()), [place] * len(known), "-", color=LINE, linewidth=5, zorder=1)
+            for (name, value), marker in zip(known.items(), "os^Dv", strict=False):
+                axes.plot(value, place, marker, color=FIRST, markersize=6, label=name if not place else None)
+        _rows(axes, list(transports))
+        axes.set_xlim(left=0)
+        axes.set_xlabel("ms per request")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0)
+        told = (f"{name} {p} {milliseconds(value)}" for name, found in transports.items() for p, value in found.items())
+        return svg(figure, "latency", f"Latency: {', '.join(told)}.")
+
+
+def timing(runs: Sequence[tuple[StepRun, datetime, float]]) -> Markup:
+    """Draws when each step ran, in seconds after the first began; a failed one is hatched and says so.
+
+    Args:
+      runs: The step, its start and its seconds, in the order of the rows.
+    """
+    first = min(started for _, started, _ in runs)
+    end = max((started - first).total_seconds() + seconds for _, started, seconds in runs) or 1.0
+    with canvas(_height(len(runs))) as (figure, axes):
+        for place, (run, started, seconds) in enumerate(runs):
+            left = (started - first).total_seconds()
+            face, hatch = (SECOND, "////") if run.failed else (FIRST, "")
+            axes.barh(place, max(seconds, end / 400), 0.55, left, color=face, hatch=hatch, edgecolor=PAPER, linewidth=0)
+            label = f"{duration(seconds)}{' ✗ failed' if run.failed else ''}"
+            inside = left + seconds > 0.75 * end and left > 0.25 * end
+            x = left - end / 80 if inside else left + seconds + end / 80
+            axes.text(x, place, label, va="center", ha="right" if inside else "left", fontsize=7.5)
+        _rows(axes, [run.name for run, _, _ in runs])
+        axes.set_xlim(0, end * 1.02)
+        axes.set_xlabel("seconds after the first step began")
+        longest, _, seconds = max(runs, key=lambda found: found[2])
+        share = percent(seconds / end)
+        return svg(figure, "timing", f"{longest.name} took longest: {duration(seconds)}, {share} of the run.")
+
+
+def _height(rows: int) -> float:
+    return 0.85 + ROW_INCHES * rows
+
+
+def _rows(axes: Axes, names: Sequence[str]) -> None:
+    labels = [one_line(name, LABEL_LETTERS) or "(empty)" for name in names]
+    axes.set_yticks(range(len(names)), labels=labels)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    for label in axes.get_yticklabels():
+        label.set_color(INK)
+    axes.xaxis.label.set_color(MUTED)

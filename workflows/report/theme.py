@@ -1,0 +1,75 @@
+"""How a matplotlib figure becomes SVG inside the page: in the page's colours, light or dark, with real text.
+
+Figures are drawn in placeholder colours; in the SVG each becomes a CSS variable, so that the page's style sheet decides.
+Not here: what is drawn (`figures.py`).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, MUTED, LINE, PAPER, FIRST, SECOND, THIRD = (f"#0101{index:02x}" for index in range(1, 8))
+VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", FIRST: "first", SECOND: "second", THIRD: "third"}
+WIDTH_INCHES = 5.2
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",  # text stays text: searchable, and in the page's own font
+    "text.parse_math": False,  # a label with dollar signs is a label, not a formula
+    "axes.formatter.use_mathtext": False,
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.8,
+}
+_COLOUR = re.compile(r"(?<=: )(" + "|".join(VARIABLES) + r")\b")
+_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+@contextmanager
+def canvas(height_inches: float) -> Iterator[tuple[Figure, Axes]]:
+    """Gives a figure with one set of axes; what is drawn inside is in the page's style."""
+    with rc_context(STYLE), warnings.catch_warnings():
+        # A label may be in any script; the reader's browser has the glyphs, matplotlib's font need not.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
+def svg(figure: Figure, name: str, alt: str) -> Markup:
+    """Returns the figure as an inline `<svg>`; `name` is unique on the page, `alt` says what the figure shows."""
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=_METADATA)
+    drawn = buffer.getvalue()
+    view = re.search(r'viewBox="[\d. ]+"', drawn)
+    body = drawn[drawn.index(">", drawn.index("<svg")) + 1 :]
+    body = re.sub(r'<g id="[^"]*"', "<g", body)  # matplotlib numbers its groups anew in each figure
+    body = _COLOUR.sub(lambda found: f"var(--{VARIABLES[found[1]]})", body)
+    return Markup(f'<svg role="img" aria-label="{escape(alt)}" {view[0] if view else ""}>{body}')  # noqa: S704 - matplotlib escapes its text
