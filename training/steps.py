@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from training.evaluate import evaluate
+from training.gate import gate
 from training.prepare import prepare
 from training.train import train
 
-STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (prepare, train)}
+STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (prepare, train, evaluate, gate)}
