@@ -1,11 +1,9 @@
 """The command line of the steps, derived from their signatures. Not here: what a step does."""
 
-from __future__ import annotations
-
 import inspect
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -17,44 +15,55 @@ from training.errors import TrainingError
 from training.step import Input
 from training.steps import STEPS
 
+Refusals = tuple[type[Exception], ...]
+
 
 def main() -> None:
     """Runs one step; exit code 0 fine, 1 refused or bad input, 2 wrong flags, anything else a bug."""
     # A step that is told to stop must still end the processes it started, so `finally` has to run.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    group = click.Group(
-        "training", help="Runs one step of a training run.", context_settings={"max_content_width": 100}
-    )
-    for name, step in STEPS.items():
-        group.add_command(command(name, step))
-    group.main(prog_name="python -m training")
+    group(STEPS).main(prog_name="python -m training")
 
 
-def command(name: str, step: Callable[..., None]) -> click.Command:
+def group(steps: Mapping[str, Callable[..., None]], refusals: Refusals = (TrainingError,)) -> click.Group:
+    """The click group of some steps; `refusals` are the errors that are one sentence and exit code 1."""
+    commands = [command(name, step, refusals) for name, step in steps.items()]
+    return click.Group("steps", commands, help="Runs one step of a run.", context_settings={"max_content_width": 100})
+
+
+def command(name: str, step: Callable[..., None], refusals: Refusals) -> click.Command:
     """The click command of a step: one required flag per parameter, optional only for an optional input."""
     hints = get_type_hints(step, include_extras=True)
     options = [_option(parameter, hints[parameter]) for parameter in inspect.signature(step).parameters]
     summary = (inspect.getdoc(step) or "").split("\n\n")[0]
-    return click.Command(name, params=list(options), callback=lambda **values: run(name, step, values), help=summary)
+    return click.Command(
+        name, params=list(options), callback=lambda **values: run(name, step, values, refusals), help=summary
+    )
 
 
-def run(name: str, step: Callable[..., None], values: dict[str, Any]) -> None:
+def run(name: str, step: Callable[..., None], values: dict[str, Any], refusals: Refusals) -> None:
     """Calls the step and completes its report, whatever happens.
 
-    A TrainingError becomes its one sentence on stderr and exit code 1; anything else is a bug and keeps its traceback.
+    A refusal becomes its one sentence on stderr and exit code 1; anything else is a bug and keeps its traceback.
     """
     started = datetime.now(timezone.utc)
-    report: Path = values["report"]
+    report: Path | None = values.get("report")
     try:
         step(**values)
-    except TrainingError as error:
-        reports.complete(report, name, started, str(error))
+    except refusals as error:
+        _complete(report, name, started, str(error))
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except BaseException as error:
-        reports.complete(report, name, started, f"{type(error).__name__}: {error}")
+        _complete(report, name, started, f"{type(error).__name__}: {error}")
         raise
-    reports.complete(report, name, started, None)
+    _complete(report, name, started, None)
+
+
+def _complete(report: Path | None, name: str, started: datetime, error: str | None) -> None:
+    """Completes the report of a step that has one."""
+    if report is not None:
+        reports.complete(report, name, started, error)
 
 
 def _option(parameter: str, hint: Any) -> click.Option:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped.",
 )
-@click.version_option(version("shipway"), prog_name="shipway")
+@click.version_option(package_name="shipway", prog_name="shipway")
 @click.option(
     "--directory",
     "-C",

@@ -58,7 +58,7 @@ VALUES = {
     **{p.name: f"{{{{workflow.parameters.{p.name}}}}}" for p in PARAMETERS},
 }
 DAY = 24 * 3600
-REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in [*STEPS, "release"]}
+REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in ["baseline", *STEPS, "release"]}
 FILES = {
     "dataset": "{{tasks.prepare.outputs.artifacts.dataset}}",
     "baseline": "{{tasks.baseline.outputs.artifacts.baseline}}",
@@ -89,9 +89,11 @@ def _pool(step: str) -> dict[str, Any]:
 
 def arguments(template: Container, files: Mapping[str, str] = FILES) -> list[Parameter | Artifact]:
     """What a step is given: every value and file that its template asks for, and nothing else."""
-    asked: list[Any] = list(template.inputs or [])
+    asked: Any = template.inputs
     values = [Parameter(name=i.name, value=VALUES[i.name]) for i in asked if isinstance(i, Parameter)]
-    given = [Artifact(name=i.name, from_=files[i.name], optional=i.optional) for i in asked if isinstance(i, Artifact)]
+    given = [
+        Artifact(name=i.name, from_=files[str(i.name)], optional=i.optional) for i in asked if isinstance(i, Artifact)
+    ]
     return [*values, *given]
 
 
@@ -110,8 +112,9 @@ def train() -> WorkflowTemplate:
     ) as template:
         by_name = templates()
 
-        def task(name: str, **order: str) -> None:
-            Task(name=name, template=by_name[name], arguments=arguments(by_name[name]), **order)
+        def task(name: str, depends: str | None = None, when: str | None = None) -> None:
+            template = by_name[name]
+            Task(name=name, template=template, arguments=arguments(template), depends=depends, when=when)
 
         with DAG(name="main"):
             task("prepare")
