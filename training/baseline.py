@@ -1,7 +1,5 @@
 """The version now serving, with which a new one is compared; it may not exist. Not here: loading its SavedModel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from training import manifest
@@ -18,6 +16,6 @@ def version(directory: Path | None, model: str) -> str | None:
     content = manifest.read(directory)
     if content["model"] != model:
         raise ArtifactError(
-            f"the baseline {directory} is of the model {content['model']}, expected {model}: give {model}'s serving version"
+            f"the baseline {directory} is of the model {content['model']}, expected {model}: give {model}'s own"
         )
     return str(content["version"])

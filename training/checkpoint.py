@@ -1,9 +1,6 @@
 """Checkpoints of a training, one per epoch, each there whole or not at all. Not here: when to save one."""
 
-from __future__ import annotations
-
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +22,10 @@ def save(directory: Path, network: Any, epoch: int, history: dict[str, list[floa
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "partial.keras"
     network.save(partial)
-    os.replace(partial, folder / f"epoch-{epoch:04d}.keras")
+    partial.replace(folder / f"epoch-{epoch:04d}.keras")
     record = folder / "partial.json"
     record.write_text(json.dumps(history))
-    os.replace(record, folder / f"epoch-{epoch:04d}.json")
+    record.replace(folder / f"epoch-{epoch:04d}.json")
 
 
 def last(directory: Path) -> Checkpoint | None:

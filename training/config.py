@@ -1,7 +1,5 @@
 """The values of which a model's config is made. Not here: any model's values; they are in its own config.py."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 
@@ -40,7 +38,7 @@ class Validation:
 
     least_examples: Of each label in each split, below which is an error.
     balance_warning: Share of the rarest label relative to an even one, below which it warns.
-    drift_warning, drift_error: Jensen-Shannon distances, 0 (same) to 1 (nothing in common), to the served version's data.
+    drift_warning, drift_error: Jensen-Shannon distances to the served version's data, 0 (same) to 1 (disjoint).
     """
 
     least_examples: int = 5

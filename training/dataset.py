@@ -1,7 +1,5 @@
 """The `dataset` directory: one npz per split and dataset.json, which is written last. Not here: what the rows mean."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""The step evaluate: metrics on the test split only, beside the version now serving. Not here: the verdict (gate.py)."""
-
-from __future__ import annotations
+"""The step evaluate: metrics on the test split only, beside the serving version. Not here: the verdict (gate.py)."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +8,14 @@ from training import dataset as datasets
 from training import report as reports
 from training.examples import Array, Examples
 from training.metrics import confusion, metrics, sliced
-from training.model import Model, find
 from training.mistakes import mistakes
+from training.model import Model, find
+from training.progress import say
 from training.step import InputPath, OptionalInputPath, OutputPath
 
 
 def evaluate(
-    model: str, dataset: InputPath, trained: InputPath, baseline: OptionalInputPath, report: OutputPath
+    *, model: str, dataset: InputPath, trained: InputPath, baseline: OptionalInputPath, report: OutputPath
 ) -> None:
     """Measures the trained model, and the serving version if there is one, on the test split, whole and by slice.
 
@@ -26,7 +25,7 @@ def evaluate(
     test = datasets.read(dataset, model).splits["test"]
     slices = all_slices(found, test)
     scores = _trained_scores(trained, test)
-    print(f"{len(test)} test examples, accuracy {metrics(scores, test.labels)['accuracy']:.4f}")
+    say(f"{len(test)} test examples, accuracy {metrics(scores, test.labels)['accuracy']:.4f}")
     content = {
         **_measured(scores, test, slices),
         "baseline": _baseline(found, baseline, test, slices),
@@ -65,11 +64,11 @@ def _baseline(model: Model, directory: Path | None, test: Examples, slices: dict
     """The serving version's part of the report, on the very same rows; None when there is no such version."""
     version = baselines.version(directory, model.name)
     if version is None or directory is None:
-        print("no version is serving: nothing to compare with")
+        say("no version is serving: nothing to compare with")
         return None
     from training import servable
 
     served = servable.load(directory, {feature.name for feature in model.config.features})
     measured = _measured(served.scores(test), test, slices)
-    print(f"version {version} now serving: accuracy {measured['metrics']['accuracy']:.4f}")
+    say(f"version {version} now serving: accuracy {measured['metrics']['accuracy']:.4f}")
     return {"version": version, **measured}

@@ -1,6 +1,4 @@
-"""Examples in memory: features, labels and the names of the rows. Not here: files (dataset.py), splitting (split.py)."""
-
-from __future__ import annotations
+"""Examples in memory: features, labels, names of rows. Not here: files (dataset.py), splitting (split.py)."""
 
 import hashlib
 from collections.abc import Mapping
@@ -30,7 +28,7 @@ class Examples:
         """The number of rows."""
         return len(self.labels)
 
-    def take(self, rows: Array) -> Examples:
+    def take(self, rows: Array) -> "Examples":
         """The rows that a mask <bool>[n] or an index <int>[k] selects, in its order."""
         features = {name: values[rows] for name, values in self.features.items()}
         return Examples(features, self.labels[rows], self.ids[rows])

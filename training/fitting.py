@@ -4,8 +4,6 @@ The order of the rows, the augmentation and the learning rate are functions of (
 state; what state there is (weights, optimiser, dropout) is in the checkpoint. Not here: where the files come from.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from training import checkpoint
 from training.errors import DivergedError
 from training.examples import Examples
 from training.model import Model
+from training.progress import progress, say
 
 # Sums are split over the threads, so their number decides the last bits: the same on every machine.
 THREADS = 2
@@ -92,7 +91,7 @@ def fit(
     history: dict[str, list[float]] = saved.history if saved else {name: [] for name in MEASURES}
     first = saved.epoch if saved else 0
     if saved:
-        print(f"going on after epoch {first} of {plan.epochs}")
+        say(f"going on after epoch {first} of {plan.epochs}")
     if first < plan.epochs:
         rows = training_rows(model, train, plan, first)
         held_out = tf.data.Dataset.from_tensor_slices((dict(validation.features), validation.labels)).batch(256).cache()
@@ -108,7 +107,7 @@ def fit(
     return network, history
 
 
-class Recorder(keras.callbacks.Callback):
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
     """After each epoch: a line of progress, the history and a checkpoint; stops on a loss that is no number."""
 
     def __init__(self, directory: Path, plan: Plan, history: dict[str, list[float]]) -> None:
@@ -126,4 +125,4 @@ class Recorder(keras.callbacks.Callback):
             self._history[name].append(value)
         checkpoint.save(self._directory, self.model, epoch + 1, self._history)
         shown = ", ".join(f"{name.replace('val_', 'validation ')} {value:.4f}" for name, value in values.items())
-        print(f"progress {epoch + 1}/{self._plan.epochs} epoch {epoch + 1}: {shown}", flush=True)
+        progress(epoch + 1, self._plan.epochs, f"epoch {epoch + 1}: {shown}")

@@ -1,7 +1,5 @@
 """The step gate: may this version be released? Absolute bars, and no worse than the version now serving."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,13 +8,14 @@ from training import report as reports
 from training.config import Bar, Config
 from training.errors import ArtifactError, GateError
 from training.model import find
+from training.progress import say
 from training.step import InputPath, OutputPath
 
 ROUNDING = 1e-9  # 0.97 - 0.01 is a little more than 0.96 in binary
 Check = dict[str, Any]
 
 
-def gate(model: str, evaluation: InputPath, report: OutputPath) -> None:
+def gate(*, model: str, evaluation: InputPath, report: OutputPath) -> None:
     """Holds the evaluation against the bars of the model's config.
 
     Args:
@@ -31,7 +30,7 @@ def gate(model: str, evaluation: InputPath, report: OutputPath) -> None:
     version = serving["version"] if serving else None
     reports.write(report, {"passed": not failed, "checks": checks, "baseline_version": version})
     for check in checks:
-        print(f"{'passed' if check['passed'] else 'FAILED'}  {sentence(check)}")
+        say(f"{'passed' if check['passed'] else 'FAILED'}  {sentence(check)}")
     if failed:
         raise GateError(f"{model} may not be released: " + "; ".join(sentence(check) for check in failed))
 

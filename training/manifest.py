@@ -1,7 +1,5 @@
 """The manifest of a version: what made it and the digest of every file. Not here: making the files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Metrics of scores against labels, overall and per slice: pure functions. Not here: which slices there are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

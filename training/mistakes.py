@@ -1,7 +1,5 @@
 """The wrong answers that a person should see, as pictures or as named values. Not here: the page that shows them."""
 
-from __future__ import annotations
-
 import base64
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """Finding a model: the folder training/models/<name>/ with config.py, data.py and network.py, and nothing else."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from dataclasses import dataclass
@@ -31,7 +29,7 @@ class Network(Protocol):
     """network.py of a model. It may also have `augment(features, seed)`, see fitting.py."""
 
     def build(self, config: Config, train: Examples) -> Any:
-        """A Keras model from the features by name to logits <float32>[batch, labels]; it may learn scales from train."""
+        """A Keras model from features by name to logits <float32>[batch, labels]; it may learn scales from train."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The step prepare: reads the source data and splits it. Not here: judging the data, which is validate's."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from training import dataset as datasets
@@ -9,11 +7,12 @@ from training import report as reports
 from training.errors import SourceError
 from training.examples import Examples, data_digest
 from training.model import Model, find
+from training.progress import say
 from training.split import split
 from training.step import OutputPath
 
 
-def prepare(model: str, data: str, dataset: OutputPath, report: OutputPath) -> None:
+def prepare(*, model: str, data: str, dataset: OutputPath, report: OutputPath) -> None:
     """Reads the examples of a model, splits them by content and writes the dataset.
 
     Args:
@@ -22,13 +21,13 @@ def prepare(model: str, data: str, dataset: OutputPath, report: OutputPath) -> N
     """
     found = find(model)
     examples = found.data.load(data)
-    print(f"{len(examples)} examples from {data}")
+    say(f"{len(examples)} examples from {data}")
     parts = split(examples, found.config.split)
     if empty := [name for name, rows in parts.items() if len(rows) == 0]:
         raise SourceError(f"{data} has {len(examples)} rows, too few: none of them is in {', '.join(empty)}")
     description = datasets.Description(model, data, found.config.labels, data_digest(examples))
     datasets.write(dataset, datasets.Dataset(description, parts))
-    print(", ".join(f"{name} {len(rows)}" for name, rows in parts.items()))
+    say(", ".join(f"{name} {len(rows)}" for name, rows in parts.items()))
     reports.write(report, _summary(found, description, parts))
 
 

@@ -1,6 +1,4 @@
-"""A step's report: one JSON file, written by the step and completed by the command line. Not here: the page of a run."""
-
-from __future__ import annotations
+"""A step's report: one JSON file, written by it, completed by the command line. Not here: the page of a run."""
 
 import json
 import sys

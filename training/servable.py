@@ -1,7 +1,5 @@
 """A SavedModel in this process, asked through its default signature. Not here: making one (savedmodel.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which split an example belongs to: a pure function of its content, so that adding examples moves no other."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from training.examples import Examples, row_digests

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 
+from training.check import check
 from training.evaluate import evaluate
+from training.export import export
 from training.gate import gate
 from training.prepare import prepare
 from training.train import train
+from training.validate import validate
 
-STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (prepare, train, evaluate, gate)}
+STEPS: dict[str, Callable[..., None]] = {
+    step.__name__: step for step in (prepare, validate, train, evaluate, gate, export, check)
+}

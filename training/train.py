@@ -1,7 +1,5 @@
 """The step train: fits the model's network to the training split and saves it. Not here: how (fitting.py)."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from training import checkpoint
@@ -12,7 +10,7 @@ from training.model import find
 from training.step import InputPath, OutputPath
 
 
-def train(model: str, dataset: InputPath, epochs: int, seed: int, trained: OutputPath, report: OutputPath) -> None:
+def train(*, model: str, dataset: InputPath, epochs: int, seed: int, trained: OutputPath, report: OutputPath) -> None:
     """Trains reproducibly on the training split; `trained` gets model.keras, checkpoints/ and TensorBoard's logs/.
 
     If `trained` already holds checkpoints of the same plan and data (the step was retried), goes on from the last.

@@ -1,7 +1,5 @@
 """The digest of a network's weights and its saved form. Not here: the digest of a SavedModel's files (manifest.py)."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The 569 rows that scikit-learn ships, or a CSV with the same columns from a path."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

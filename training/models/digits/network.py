@@ -1,7 +1,5 @@
 """A convolutional network of two stages; its scaling of the pixels is part of the graph."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -37,7 +35,7 @@ def build(config: Config, train: Examples) -> Any:
 
 
 def augment(features: dict[str, Any], seed: Any) -> dict[str, Any]:
-    """Moves each image by up to SHIFT pixels up, down, left and right; the seed <int64>[2] decides, and nothing else."""
+    """Moves each image by up to SHIFT pixels in each direction; the seed <int64>[2] decides, and nothing else."""
     images = features["images"]
     padded = tf.pad(images, [[0, 0], [SHIFT, SHIFT], [SHIFT, SHIFT], [0, 0]])
     moves = tf.random.stateless_uniform([tf.shape(images)[0], 2], seed, 0, 2 * SHIFT + 1, tf.int32)

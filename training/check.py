@@ -1,0 +1,104 @@
+"""The step check: does a real model server give the answers that the model gives in this process?"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training import dataset as datasets
+from training import manifest
+from training import report as reports
+from training.errors import CheckError
+from training.examples import Array, Examples
+from training.model import find
+from training.progress import say
+from training.step import InputPath, OutputPath
+
+if TYPE_CHECKING:  # both import TensorFlow
+    from training.client import Answer, Client
+    from training.server import Server
+
+TOLERANCE = 1e-5
+EXAMPLES = 32
+TIMED = 50  # requests of one example each, per transport
+PERCENTILES = (50, 95, 99)
+
+
+def check(*, model: str, dataset: InputPath, exported: InputPath, report: OutputPath) -> None:
+    """Starts `python -m serving` on the export, sends test examples by REST and gRPC, and compares with in-process.
+
+    Raises: UnknownModelError; ArtifactError; CheckError (the server died, refused, or answered otherwise).
+    """
+    found = find(model)
+    test = datasets.read(dataset, model).splits["test"]
+    version = str(manifest.read(exported)["version"])
+    from training import servable
+    from training.client import Client
+    from training.server import serving
+
+    sample = test.take(np.arange(min(EXAMPLES, len(test))))
+    expected = servable.load(exported, {feature.name for feature in found.config.features}).answer(sample.features)
+    with serving(exported, model, version) as server, Client(server) as client:
+        say(f"the model server is ready after {server.ready_seconds:.2f} s")
+        content = measure(server, client, sample, expected)
+    say(
+        f"largest difference: REST {content['max_abs_difference']['rest']:.2g}, gRPC {content['max_abs_difference']['grpc']:.2g}"
+    )
+    reports.write(report, content)
+    if worst := [name for name, value in content["max_abs_difference"].items() if value > TOLERANCE]:
+        raise CheckError(
+            f"the server answers otherwise than the model in process, by more than {TOLERANCE:g}, over "
+            + " and ".join(f"{name} ({content['max_abs_difference'][name]:.3g})" for name in worst)
+        )
+
+
+def measure(server: "Server", client: "Client", sample: Examples, expected: "Mapping[str, Array]") -> dict[str, Any]:
+    """The report: the largest difference per transport, latency percentiles in milliseconds, and the server's memory."""
+    rest = [client.rest_rows(sample.features), client.rest_columns(sample.features)]
+    return {
+        "max_abs_difference": {
+            "rest": max(difference(answer, expected) for answer in rest),
+            "grpc": difference(client.grpc(sample.features), expected),
+        },
+        "examples": len(sample),
+        "latency_ms": {"rest": _latency(client.rest_rows, sample), "grpc": _latency(client.grpc, sample)},
+        "server_rss_mb": round(server.rss_mb(), 1),
+        "ready_seconds": server.ready_seconds,
+    }
+
+
+def difference(answer: "Answer", expected: "Mapping[str, Array]") -> float:
+    """The largest absolute difference of the numbers.
+
+    Raises: CheckError (an output is missing, has another shape, holds no number where one is, or other text).
+    """
+    largest = 0.0
+    for name, values in expected.items():
+        received = answer.get(name)
+        if received is None or received.shape != values.shape:
+            shape = None if received is None else list(received.shape)
+            raise CheckError(f"the server's output {name} must have the shape {list(values.shape)}. Received: {shape}")
+        if values.dtype == object:
+            _same_text(name, received, values)
+        else:
+            largest = max(largest, float(np.abs(received.astype(np.float64) - values).max()))
+    return largest
+
+
+def _same_text(name: str, received: Array, values: Array) -> None:
+    wrong = np.flatnonzero(received.astype(str) != values.astype(str))
+    if len(wrong):
+        row = wrong[0]
+        raise CheckError(f"the server's {name} differ in {len(wrong)} rows, first {received[row]} for {values[row]!r}")
+
+
+def _latency(ask: "Callable[[Mapping[str, Array]], Answer]", sample: Examples) -> dict[str, float]:
+    """Percentiles of single requests of one example, one after the other, in milliseconds."""
+    taken = []
+    for request in range(TIMED):
+        features = sample.take(np.array([request % len(sample)])).features
+        started = time.perf_counter()
+        ask(features)
+        taken.append((time.perf_counter() - started) * 1000)
+    return {f"p{percent}": round(float(np.percentile(taken, percent)), 3) for percent in PERCENTILES}
