@@ -39,7 +39,7 @@ def schema(splits: Mapping[str, Examples], config: Config) -> Iterator[Anomaly]:
             yield Anomaly("schema", name, f"the feature {name} {what} in {split}")
         for name in sorted(expected.keys() & examples.features.keys()):
             yield from _column(split, expected[name], examples.features[name], len(examples))
-        wrong = (examples.labels < 0) | (examples.labels >= len(config.labels))
+        wrong: Array = np.logical_or(examples.labels < 0, examples.labels >= len(config.labels))
         if wrong.any():
             labels = sorted(set(examples.labels[wrong].tolist()))
             message = f"{wrong.sum()} labels in {split} are not 0 to {len(config.labels) - 1}. Received: {labels[:5]}"
@@ -50,7 +50,7 @@ def missing(splits: Mapping[str, Examples], config: Config) -> Iterator[Anomaly]
     """Values that are NaN."""
     for split, examples in splits.items():
         for feature in config.features:
-            mask = np.isnan(_flat(examples.features[feature.name])).any(axis=1)
+            mask = _rows_with(np.isnan(examples.features[feature.name]))
             if mask.any():
                 message = f"{feature.name} is missing in {mask.sum()} rows of {split}"
                 yield Anomaly("missing", feature.name, message, first_ids(examples, mask))
@@ -60,7 +60,7 @@ def ranges(splits: Mapping[str, Examples], config: Config) -> Iterator[Anomaly]:
     """Values outside a feature's low and high, infinite ones included."""
     for split, examples in splits.items():
         for feature in config.features:
-            mask = _outside(_flat(examples.features[feature.name]), feature)
+            mask = _outside(examples.features[feature.name], feature)
             if mask.any():
                 message = f"{feature.name} is outside {_range(feature)} in {mask.sum()} rows of {split}"
                 yield Anomaly("range", feature.name, message, first_ids(examples, mask))
@@ -112,16 +112,16 @@ def _column(split: str, feature: Feature, values: Array, count: int) -> Iterator
 
 
 def _outside(values: Array, feature: Feature) -> Array:
-    """<bool>[n] of [n, k]; NaN is not outside, it is missing."""
+    """<bool>[n] of [n, ...]; NaN is not outside, it is missing."""
     low = -np.inf if feature.low is None else feature.low
     high = np.inf if feature.high is None else feature.high
-    return ((values < low) | (values > high) | np.isinf(values)).any(axis=1)
+    return _rows_with(np.logical_or.reduce([values < low, values > high, np.isinf(values)]))
 
 
 def _range(feature: Feature) -> str:
     return f"{'-inf' if feature.low is None else feature.low} to {'inf' if feature.high is None else feature.high}"
 
 
-def _flat(values: Array) -> Array:
-    """[n, k]."""
-    return values.reshape(len(values), -1)
+def _rows_with(mask: Array) -> Array:
+    """<bool>[n] of [n, ...]: the rows in which any element is set."""
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))

@@ -1,7 +1,6 @@
 """The step check: does a real model server give the answers that the model gives in this process?"""
 
 import time
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,9 @@ from training.model import find
 from training.progress import say
 from training.step import InputPath, OutputPath
 
-if TYPE_CHECKING:  # both import TensorFlow
+if TYPE_CHECKING:  # the client imports TensorFlow
+    from collections.abc import Callable, Mapping
+
     from training.client import Answer, Client
     from training.server import Server
 
@@ -42,19 +43,18 @@ def check(*, model: str, dataset: InputPath, exported: InputPath, report: Output
     with serving(exported, model, version) as server, Client(server) as client:
         say(f"the model server is ready after {server.ready_seconds:.2f} s")
         content = measure(server, client, sample, expected)
-    say(
-        f"largest difference: REST {content['max_abs_difference']['rest']:.2g}, gRPC {content['max_abs_difference']['grpc']:.2g}"
-    )
     reports.write(report, content)
-    if worst := [name for name, value in content["max_abs_difference"].items() if value > TOLERANCE]:
+    differences = content["max_abs_difference"]
+    say("largest difference: " + ", ".join(f"{name} {value:.2g}" for name, value in differences.items()))
+    if worst := [f"{name} ({value:.3g})" for name, value in differences.items() if not value <= TOLERANCE]:
         raise CheckError(
-            f"the server answers otherwise than the model in process, by more than {TOLERANCE:g}, over "
-            + " and ".join(f"{name} ({content['max_abs_difference'][name]:.3g})" for name in worst)
+            f"the server's answers over {' and '.join(worst)} are more than {TOLERANCE:g} away from the model's own: "
+            "do not release this version"
         )
 
 
 def measure(server: "Server", client: "Client", sample: Examples, expected: "Mapping[str, Array]") -> dict[str, Any]:
-    """The report: the largest difference per transport, latency percentiles in milliseconds, and the server's memory."""
+    """The report: largest difference and latency percentiles (ms) per transport, and the server's memory (MiB)."""
     rest = [client.rest_rows(sample.features), client.rest_columns(sample.features)]
     return {
         "max_abs_difference": {

@@ -29,7 +29,7 @@ class Client:
         self._channel = grpc.insecure_channel(server.grpc)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> "Client":  # noqa: PYI034 - typing.Self is newer than Python 3.10
         """Nothing is sent yet."""
         return self
 

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from training import dataset as datasets
-from training import manifest
+from training import manifest, statistics
 from training import report as reports
 from training.errors import TrainingError
 from training.model import Model, find
 from training.progress import say
-from training.statistics import summarise
 from training.step import InputPath, OutputPath
-
-STATISTICS = "assets.extra/statistics.json"
 
 
 def export(
@@ -74,8 +71,8 @@ def _fill(
     signatures = savedmodel.save(network, model.config, directory)
     warmup.write(directory, model.name, data.splits["validation"])
     train = data.splits["train"]
-    statistics = summarise(model.data.watch(train), train.labels, model.config.labels)
-    (directory / STATISTICS).write_text(json.dumps(statistics, indent=2, allow_nan=False) + "\n")
+    summary = statistics.summarise(model.data.watch(train), train.labels, model.config.labels)
+    (directory / statistics.FILE).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     (directory / manifest.TRACE_ID).write_text(uid)
     return signatures, {
         "weights_digest": weights.weights_digest(network),

@@ -32,7 +32,7 @@ class Plan:
 
 
 def make_deterministic(seed: int) -> None:
-    """Seeds Python, NumPy and TensorFlow, and asks for deterministic kernels; once per process, before any operation."""
+    """Seeds Python, NumPy and TensorFlow and asks for deterministic kernels; once, before any operation."""
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

@@ -97,7 +97,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, timeout_s: float) -> flo
     while (waited := time.monotonic() - started) < timeout_s:
         try:
             code = process.wait(PAUSE_S)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # noqa: PERF203 - it paces the loop
             state, answer = _state(url) or (None, answer)
             if state == "AVAILABLE":
                 return round(time.monotonic() - started, 3)

@@ -7,6 +7,7 @@ import numpy as np
 
 from training.examples import Array
 
+FILE = "assets.extra/statistics.json"
 BINS = 10
 Summary = dict[str, Any]
 

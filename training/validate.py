@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training import anomalies, drift
+from training import anomalies, drift, statistics
 from training import baseline as baselines
 from training import dataset as datasets
 from training import report as reports
@@ -15,11 +15,11 @@ from training.config import Config
 from training.drift import Drift
 from training.errors import AnomalyError, ArtifactError
 from training.examples import Examples
-from training.export import STATISTICS
 from training.model import Model, find
 from training.progress import say
 from training.step import InputPath, OptionalInputPath, OutputPath
 
+NAMED = 5  # rows in a sentence; the report names more
 KINDS = {
     "schema": "features and labels are as the config says",
     "missing": "no value is missing",
@@ -65,10 +65,10 @@ def _content(splits: Mapping[str, Examples], config: Config) -> list[Anomaly]:
 
 
 def _drifts(model: Model, train: Examples, baseline: Path) -> list[Drift]:
-    path = baseline / STATISTICS
+    path = baseline / statistics.FILE
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-        return drift.measure(before, train, model.data.watch(train), model.config.labels, model.config.validation)
+        return drift.measure(before, train, model.data.watch(train), model.config)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} cannot be read: export the serving version again. Received: {error!r}") from None
 
@@ -89,5 +89,5 @@ def _check(kind: str, text: str, found: list[Anomaly]) -> dict[str, Any]:
 
 
 def _sentence(anomaly: Anomaly) -> str:
-    shown = ", ".join(anomaly.rows[:5])
-    return anomaly.message + (f" ({shown}{', ...' if len(anomaly.rows) > 5 else ''})" if shown else "")
+    shown = ", ".join((*anomaly.rows[:NAMED], *(["..."] if len(anomaly.rows) > NAMED else [])))
+    return anomaly.message + (f" ({shown})" if shown else "")

@@ -66,7 +66,7 @@ def _parse(path: Path, lines: list[dict[str, str]]) -> Examples:
         try:
             rows[row] = [float(line[name] or "nan") for name in NAMES]
             labels[row] = CONFIG.labels.index(line[LABEL])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:  # noqa: PERF203 - names the line
             raise SourceError(f"line {row + 2} of {path} is malformed: {error}") from None
     return _examples(rows, labels, ids)
 
