@@ -1,0 +1,172 @@
+"""A small expression language: literals, names, comparison, logic; the common core of Argo's three dialects.
+
+depends.py, when.py and retry.py each bring their own tokens' meaning: `Grammar.name` says what a bare word is.
+Not here: arithmetic, ternaries and functions other than those a grammar lists; they are refused by name.
+Source: expr-lang's and govaluate's order of operators, which agree on these: || && comparison ! atom.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflows.local.faults import Fault
+
+COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "=~", "!~", "in")
+STRING = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+NUMBER = r"-?\d+(?:\.\d+)?(?![\w.])"
+SYMBOL = r"\|\||&&|==|!=|<=|>=|=~|!~|[<>!(),\[\]]"
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """One dialect: how a bare word looks, what it means, and which functions there are."""
+
+    what: str
+    word: str
+    name: Callable[[str], Any]
+    functions: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+    def tokens(self, text: str) -> list[str]:
+        """Splits `text`. Raises: Fault at the first character that fits nothing."""
+        pattern = re.compile(rf"\s*(?:({STRING}|{NUMBER}|{SYMBOL}|{self.word}))")
+        found, position = [], 0
+        while text[position:].strip():
+            match = pattern.match(text, position)
+            if not match:
+                raise Fault(f"Invalid {self.what} '{text}': Invalid token: '{text[position:].strip()[:20]}'")
+            found.append(match[1])
+            position = match.end()
+        return found
+
+    def evaluate(self, text: str) -> bool:
+        """Evaluates `text`. Raises: Fault where it is malformed, mixes types or does not give a boolean."""
+        value = _Parser(self, text).whole()
+        if not isinstance(value, bool):
+            raise Fault(f"Expected boolean evaluation for '{text}'. Got {value}")
+        return value
+
+
+class _Parser:
+    """Recursive descent that evaluates as it goes; `live` is off in the branch that a short circuit skips."""
+
+    def __init__(self, grammar: Grammar, text: str) -> None:
+        self._grammar = grammar
+        self._text = text
+        self._tokens = grammar.tokens(text)
+        self._at = 0
+
+    def whole(self) -> Any:
+        value = self._either(live=True)
+        if self._at < len(self._tokens):
+            raise self._fault(f"unexpected '{self._tokens[self._at]}'")
+        return value
+
+    def _fault(self, why: str) -> Fault:
+        return Fault(f"Invalid {self._grammar.what} '{self._text}': {why}")
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self, *expected: str) -> str:
+        token = self._peek()
+        if not token or (expected and token not in expected):
+            raise self._fault(f"expected {' or '.join(expected) or 'a value'}, found {token or 'the end'}")
+        self._at += 1
+        return token
+
+    def _either(self, *, live: bool) -> Any:
+        value = self._both(live=live)
+        while self._peek() in ("||", "or"):
+            self._take()
+            value = self._logic(value, live=live) if live else value
+            other = self._both(live=live and not value)
+            value = value if not live or value else self._logic(other, live=live)
+        return value
+
+    def _both(self, *, live: bool) -> Any:
+        value = self._comparison(live=live)
+        while self._peek() in ("&&", "and"):
+            self._take()
+            value = self._logic(value, live=live) if live else value
+            other = self._comparison(live=live and bool(value))
+            value = value if not live or not value else self._logic(other, live=live)
+        return value
+
+    def _logic(self, value: Any, *, live: bool) -> Any:
+        if live and not isinstance(value, bool):
+            raise self._fault(f"'{value}' is not a boolean")
+        return value
+
+    def _comparison(self, *, live: bool) -> Any:
+        value = self._negation(live=live)
+        while self._peek() in COMPARISONS:
+            operator = self._take()
+            other = self._negation(live=live)
+            value = self._compare(operator, value, other) if live else value
+        return value
+
+    def _negation(self, *, live: bool) -> Any:
+        if self._peek() in ("!", "not"):
+            self._take()
+            return not self._logic(self._negation(live=live), live=live)
+        return self._atom(live=live)
+
+    def _atom(self, *, live: bool) -> Any:
+        token = self._take()
+        if token == "(":
+            return self._group(live=live)
+        if token == "[":
+            return self._list("]", live=live)
+        if token[0] in "\"'":
+            return re.sub(r"\\(.)", r"\1", token[1:-1])
+        if re.fullmatch(NUMBER, token):
+            return float(token)
+        if token in ("true", "false"):
+            return token == "true"
+        if not re.fullmatch(self._grammar.word, token) or token in COMPARISONS:
+            raise self._fault(f"unexpected '{token}'")
+        return self._word(token, live=live)
+
+    def _group(self, *, live: bool) -> Any:
+        value = self._either(live=live)
+        if self._peek() != ",":
+            self._take(")")
+            return value
+        self._take(",")
+        return [value, *self._list(")", live=live)]
+
+    def _list(self, end: str, *, live: bool) -> list[Any]:
+        values: list[Any] = []
+        while self._peek() != end:
+            values.append(self._either(live=live))
+            if self._peek() != end:
+                self._take(",")
+        self._take(end)
+        return values
+
+    def _word(self, token: str, *, live: bool) -> Any:
+        if self._peek() != "(":
+            return self._grammar.name(token) if live else False
+        function = self._grammar.functions.get(token)
+        if function is None:
+            raise self._fault(f"function {token} is not supported by the local engine")
+        self._take("(")
+        value = self._either(live=live)
+        self._take(")")
+        return function(value) if live else False
+
+    def _compare(self, operator: str, left: Any, right: Any) -> bool:
+        if operator in ("==", "!="):
+            same = type(left) is type(right) and left == right
+            return same == (operator == "==")
+        if operator == "in":
+            if not isinstance(right, list):
+                raise self._fault("'in' needs a list")
+            return any(type(item) is type(left) and item == left for item in right)
+        if operator in ("=~", "!~"):
+            return bool(re.search(str(right), str(left))) == (operator == "=~")
+        if type(left) is not type(right) or not isinstance(left, (str, float)):
+            raise self._fault(f"cannot compare {left!r} with {right!r} by '{operator}'")
+        above, equal = left > right, left == right  # type: ignore[operator]
+        return {"<": not above and not equal, "<=": not above, ">": above, ">=": above or equal}[operator]

@@ -1,0 +1,87 @@
+"""What the tags of a DAG's tasks or of a template's steps may be replaced with: outputs of what ran before.
+
+Source: wfScope in workflow/controller/scope.go and buildLocalScope in operator.go of Argo Workflows 4.0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from workflows.local.faults import Fault
+from workflows.local.model import Artifact, Parameter, Parameters, Template
+from workflows.local.status import Kept, Node, Status, Values, rfc3339
+
+
+@dataclass
+class Scope:
+    """Parameters and artifacts by tag, e.g. `tasks.train.outputs.artifacts.model`."""
+
+    template: Template
+    parameters: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, Kept] = field(default_factory=dict)
+
+    def add_node(self, prefix: str, node: Node, status: Status) -> None:
+        """Adds what is known of a node; for a retried one, of its last attempt."""
+        node = last_attempt(node, status) or node
+        known = {"id": node.id, "status": node.phase, "startedAt": rfc3339(node.started)}
+        known |= {"finishedAt": rfc3339(node.finished)}
+        self.parameters |= {f"{prefix}.{name}": value for name, value in known.items() if value}
+        self.add_values(prefix, node.outputs)
+
+    def add_values(self, prefix: str, values: Values) -> None:
+        """Adds a node's outputs, or with the prefix `workflow` the run's."""
+        if values.result is not None:
+            self.parameters[f"{prefix}.outputs.result"] = values.result
+        if values.exit_code is not None:
+            self.parameters[f"{prefix}.exitCode"] = values.exit_code
+        for item in values.parameters:
+            if item.value is not None:
+                self.parameters[f"{prefix}.outputs.parameters.{item.name}"] = item.value
+        self.artifacts |= {f"{prefix}.outputs.artifacts.{item.name}": item for item in values.artifacts}
+
+    def resolve(self, artifacts: tuple[Artifact, ...], inputs: Mapping[str, Kept]) -> tuple[Artifact, ...]:
+        """Finds the file of every artifact that comes `from` somewhere; drops an optional one that is not there.
+
+        Raises: Fault where one that is needed is not there.
+        """
+        found = []
+        for artifact in artifacts:
+            kept = self._find(artifact, inputs) if artifact.source else None
+            if kept:
+                found.append(replace(artifact, kept=kept.path, raw=kept.value))
+            elif not artifact.source:
+                found.append(artifact)
+            elif not artifact.optional:
+                raise Fault(f"unable to resolve references: Unable to resolve: {artifact.source}")
+        return tuple(found)
+
+    def _find(self, artifact: Artifact, inputs: Mapping[str, Kept]) -> Kept | None:
+        tag = (artifact.source or "").strip().removeprefix("{{").removesuffix("}}").strip()
+        name = tag.removeprefix("inputs.artifacts.")
+        return inputs.get(name) if name != tag else self.artifacts.get(tag)
+
+    def outputs(self, declared: Parameters, inputs: Mapping[str, Kept]) -> Values:
+        """The outputs of a DAG or steps template. Raises: Fault where one is not there and has no default."""
+        artifacts = self.resolve(declared.artifacts, inputs)
+        return Values(
+            tuple(self._output(parameter) for parameter in declared.parameters),
+            tuple(Kept(item.name, item.raw, item.kept, item.global_name) for item in artifacts),
+        )
+
+    def _output(self, parameter: Parameter) -> Kept:
+        tag = (parameter.source or "").strip().removeprefix("{{").removesuffix("}}").strip()
+        value = self.parameters.get(tag, parameter.fallback)
+        if value is None:
+            raise Fault(f"Unable to resolve: {parameter.source}")
+        return Kept(parameter.name, value, global_name=parameter.global_name)
+
+
+def attempts(node: Node, status: Status) -> list[Node]:
+    """The attempts of a retried node that exist, in order."""
+    nodes = (status.nodes.get(child) for child in node.children)
+    return [child for child in nodes if child is not None and not child.hooked]
+
+
+def last_attempt(node: Node, status: Status) -> Node | None:
+    """The last attempt of a retried node."""
+    tries = attempts(node, status) if node.type == "Retry" else []
+    return tries[-1] if tries else None
