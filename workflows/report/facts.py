@@ -6,10 +6,14 @@ Not here: the steps' own reports (`reports.py`), or any judgement (`verdict.py`)
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from workflows.report import values
+from workflows.report.reports import STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,12 @@ def failures(told: str) -> tuple[Failure, ...]:
         found = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):
         return (Failure("", values.text(told)),)
-    return tuple(
-        Failure(values.one_line(node.get("templateName") or node.get("displayName")), values.text(node.get("message")))
-        for node in values.objects(found)
-    )
+    told = [Failure(_step(node), values.text(node.get("message"))) for node in values.objects(found)]
+    # Argo lists the DAG beside its steps; it failed because they did.
+    return tuple([failure for failure in told if failure.step in STEPS] or told)
+
+
+def _step(node: Mapping[str, Any]) -> str:
+    # A retried step is listed by attempt, as train(0), train(1).
+    shown = values.one_line(node.get("displayName")).split("(")[0]
+    return shown if shown in STEPS else values.one_line(node.get("templateName")) or shown

@@ -6,18 +6,23 @@ Not here: the colours themselves (`theme.py`), or the tables that stand beside e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from workflows.report.formats import duration, metric, milliseconds, percent
-from workflows.report.reports import Drift, StepRun
-from workflows.report.rows import SliceRow
 from workflows.report.theme import FIRST, INK, LINE, MUTED, PAPER, SECOND, THIRD, canvas, svg
 from workflows.report.values import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+    from workflows.report.reports import Drift, StepRun
+    from workflows.report.rows import SliceRow
 
 ROW_INCHES = 0.26
 LABEL_LETTERS = 22
@@ -46,12 +51,12 @@ def slices(name: str, rows: Sequence[SliceRow]) -> Markup:
     """Draws a metric by slice: a disc with its 95 % interval for this run, a hollow diamond for the serving version."""
     rows = rows[:MOST_ROWS]
     with canvas(_height(len(rows))) as (figure, axes):
-        places = range(len(rows))
-        for place, row in zip(places, rows, strict=True):
+        for place, row in enumerate(rows):
             if row.interval:
                 axes.plot(row.interval, (place, place), color=FIRST, alpha=0.35, linewidth=4, solid_capstyle="butt")
-        _dots(axes, [(p, r.baseline) for p, r in zip(places, rows, strict=True)], "D", "none", "serving version", 6)
-        _dots(axes, [(p, r.value) for p, r in zip(places, rows, strict=True)], "o", FIRST, "this run", 5)
+        theirs, ours = [row.baseline for row in rows], [row.value for row in rows]
+        _dots(axes, theirs, marker="D", edge=SECOND, face="none", label="serving version")
+        _dots(axes, ours, marker="o", edge=FIRST, face=FIRST, label="this run")
         _rows(axes, [row.name for row in rows])
         axes.set_xlabel(name)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
@@ -59,40 +64,32 @@ def slices(name: str, rows: Sequence[SliceRow]) -> Markup:
         return svg(figure, "slices", f"{name} by slice; the lowest is {worst.name} with {metric(worst.value)}.")
 
 
-def _dots(
-    axes: Axes, points: Sequence[tuple[int, float | None]], marker: str, face: str, label: str, size: float
-) -> None:
-    known = [(place, value) for place, value in points if value is not None and math.isfinite(value)]
+def _dots(axes: Axes, found: Sequence[float | None], *, marker: str, edge: str, face: str, label: str) -> None:
+    known = {place: value for place, value in enumerate(found) if value is not None and math.isfinite(value)}
     if known:
-        places, found = zip(*known, strict=True)
-        edge = FIRST if face == FIRST else SECOND
-        axes.plot(found, places, marker, color=edge, markerfacecolor=face, markersize=size, label=label)
+        axes.plot([*known.values()], [*known], marker, color=edge, markerfacecolor=face, markersize=5.5, label=label)
 
 
 def drift(rows: Sequence[Drift]) -> Markup:
-    """Draws each feature's distance as a share of its own threshold; what is over it is hatched and says so."""
-    rows = sorted(rows, key=_reach, reverse=True)[:MOST_ROWS]
-    edge = max(1.25, min(2.0, *(1.1 * _reach(row) for row in rows), 2.0))
+    """Draws each feature's distance as a share of its own threshold, largest first; one over it is hatched, with ✗."""
+    rows = rows[:MOST_ROWS]
+    edge = max(1.1, min(2.0, rows[0].reach))
     with canvas(_height(len(rows))) as (figure, axes):
         for place, row in enumerate(rows):
-            drawn = min(_reach(row), edge)
+            drawn = min(row.reach, edge)
             face, hatch = (SECOND, "////") if row.drifted else (FIRST, "")
             axes.barh(place, drawn, height=0.55, color=face, hatch=hatch, edgecolor=PAPER, linewidth=0)
-            axes.text(min(drawn + 0.02, edge), place, f" {metric(row.distance)}", va="center", fontsize=7.5)
+            if row.drifted:
+                axes.text(drawn, place, f" ✗ {metric(row.distance)}", va="center", fontsize=7.5)
         axes.axvline(1, color=INK, linewidth=1.2)
         axes.text(1, -0.75, "threshold", ha="center", fontsize=7.5)
         _rows(axes, [row.feature for row in rows])
-        axes.set_xlim(0, edge * 1.12)
+        axes.set_xlim(0, edge * (1.2 if rows[0].drifted else 1))
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xlabel("distance, as a share of the feature's threshold")
         over = [row.feature for row in rows if row.drifted]
         told = f"over it: {', '.join(over)}" if over else "none is over it"
         return svg(figure, "drift", f"Drift of {len(rows)} features against their thresholds; {told}.")
-
-
-def _reach(row: Drift) -> float:
-    share = row.distance / row.threshold if row.threshold > 0 else math.inf
-    return math.inf if math.isnan(share) else share
 
 
 def balance(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> Markup:

@@ -5,28 +5,42 @@ It needs the extra `report` (matplotlib and jinja2). Not here: what the page say
 
 from __future__ import annotations
 
-import os
 import shlex
-import tempfile
-from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from workflows.errors import UsageError
 from workflows.report import figures, formats, rows
-from workflows.report.facts import RunFacts
+from workflows.report.file import put
 from workflows.report.reading import read
 from workflows.report.reports import STEPS, Reports, StepRun
 from workflows.report.summary import summary
 from workflows.report.values import one_line, text
 from workflows.report.verdict import absence, judge
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from markupsafe import Markup
+
+    from workflows.report.facts import RunFacts
+
 MOST_LABELS = 30
 NOT_REPEATED = ("model", "version", "source_commit", "workflow", "uid")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page, and the step whose report it shows; `present` tells whether there is anything to show."""
+
+    id: str
+    title: str
+    step: str
+    present: bool
 
 
 def write(page: Path, *, facts: RunFacts, reports: Mapping[str, Path]) -> None:
@@ -40,9 +54,8 @@ def write(page: Path, *, facts: RunFacts, reports: Mapping[str, Path]) -> None:
     """
     found = read(reports)
     try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        _write(page.parent / "summary.json", summary(facts, found, judge(facts, found)))
-        _write(page, render(facts, found))
+        put(page.parent / "summary.json", summary(facts, found, judge(facts, found)).encode())
+        put(page, render(facts, found).encode())
     except OSError as error:
         raise UsageError(f"The report cannot be written to {page}: {error.strerror}; name another file.") from error
 
@@ -58,6 +71,8 @@ def render(facts: RunFacts, reports: Reports) -> str:
             facts=facts,
             reports=reports,
             verdict=verdict,
+            sections=sections(reports),
+            began=min((run.started for run in reports.runs.values() if run.started), default=None),
             rows=rows,
             slice_metric=metric,
             slice_rows=rows.slice_rows(reports.evaluate, metric),
@@ -68,6 +83,23 @@ def render(facts: RunFacts, reports: Reports) -> str:
             commands=facts.commands or commands(facts, verdict.model),
         )
     )
+
+
+def sections(reports: Reports) -> list[Section]:
+    """Returns the sections of the page in order."""
+    evaluate, prepare, validate, check = reports.evaluate, reports.prepare, reports.validate, reports.check
+    return [
+        Section("gate", "Gate", "gate", bool(reports.gate.checks)),
+        Section("curves", "Training", "train", bool(rows.curve_names(reports.train.history))),
+        Section("confusion", "Confusion", "evaluate", bool(evaluate.confusion)),
+        Section("slices", "Slices", "evaluate", bool(evaluate.metrics or evaluate.slices)),
+        Section("wrong", "Wrong answers", "evaluate", bool(evaluate.metrics or evaluate.wrong)),
+        Section("data", "Data", "prepare", bool(prepare.examples or validate.checks or validate.anomalies)),
+        Section("server", "Server", "check", bool(check.latency_ms or check.differences)),
+        Section("timing", "Timing", "prepare", bool(reports.runs)),
+        Section("provenance", "Provenance", "", present=True),
+        Section("reproduce", "Do it again", "", present=True),
+    ]
 
 
 def commands(facts: RunFacts, model: str) -> tuple[str, ...]:
@@ -127,15 +159,3 @@ def _labels(reports: Reports) -> list[str]:
         *(label for label in reports.prepare.labels if label in counted),
         *(set(counted) - set(reports.prepare.labels)),
     ]
-
-
-def _write(path: Path, content: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

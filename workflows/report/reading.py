@@ -1,4 +1,4 @@
-"""Reads the steps' JSON into `reports.py`'s types: what is missing, broken or of the wrong type becomes an empty default.
+"""Reads the steps' JSON into `reports.py`'s types: what is missing or of a wrong type becomes an empty default.
 
 Not here: what the types mean.
 """
@@ -6,12 +6,11 @@ Not here: what the types mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workflows.report import values
 from workflows.report.reports import (
+    STEPS,
     Anomaly,
     Baseline,
     Check,
@@ -24,13 +23,16 @@ from workflows.report.reports import (
     Prepare,
     Release,
     Reports,
-    STEPS,
     Scores,
     StepRun,
     Train,
     Validate,
     Wrong,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 def reports_in(directory: Path) -> dict[str, Path]:
@@ -40,15 +42,10 @@ def reports_in(directory: Path) -> dict[str, Path]:
 
 def read(paths: Mapping[str, Path]) -> Reports:
     """Reads the reports by step; one that is missing or broken is as if empty."""
-    documents: dict[str, Mapping[str, Any]] = {}
     unreadable: dict[str, str] = {}
-    for name, path in paths.items():
-        try:
-            documents[name] = values.document(path)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            unreadable[name] = values.one_line(str(error), 200)
+    documents = {
+        name: found for name, path in paths.items() if (found := _document(name, path, unreadable)) is not None
+    }
     told = {name: documents.get(name, {}) for name in STEPS}
     return Reports(
         prepare=_prepare(told["prepare"]),
@@ -62,6 +59,16 @@ def read(paths: Mapping[str, Path]) -> Reports:
         runs={name: _run(name, values.mapping(found.get("step"))) for name, found in documents.items()},
         unreadable=unreadable,
     )
+
+
+def _document(name: str, path: Path, unreadable: dict[str, str]) -> Mapping[str, Any] | None:
+    try:
+        return values.document(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        unreadable[name] = values.one_line(str(error), 200)
+        return None
 
 
 def _run(name: str, told: Mapping[str, Any]) -> StepRun:
@@ -99,11 +106,14 @@ def _validate(told: Mapping[str, Any]) -> Validate:
             for found in values.objects(told.get("checks"))
         ),
         drift=tuple(
-            Drift(values.one_line(found.get("feature")), _float(found.get("distance")), _float(found.get("threshold")))
-            for found in values.objects(told.get("drift"))
+            sorted((_drift(found) for found in values.objects(told.get("drift"))), key=lambda d: d.reach, reverse=True)
         ),
         baseline_version=values.one_line(told.get("baseline_version")),
     )
+
+
+def _drift(told: Mapping[str, Any]) -> Drift:
+    return Drift(values.one_line(told.get("feature")), _float(told.get("distance")), _float(told.get("threshold")))
 
 
 def _anomaly(told: Mapping[str, Any]) -> Anomaly:

@@ -6,8 +6,12 @@ The shapes follow the JSON that `training/steps.py` and the release step write. 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 STEPS = ("prepare", "validate", "train", "evaluate", "gate", "export", "check", "release")
 
@@ -70,6 +74,12 @@ class Drift:
     def drifted(self) -> bool:
         """Whether the distance is over the threshold, or no number."""
         return not self.distance <= self.threshold
+
+    @property
+    def reach(self) -> float:
+        """The distance as a share of the threshold; infinite where that is no number."""
+        share = self.distance / self.threshold if self.threshold > 0 else math.inf
+        return math.inf if math.isnan(share) else share
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ Not here: how they are drawn or written.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from workflows.report.reports import Evaluate, GateCheck, Scores, Train
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workflows.report.reports import Evaluate, GateCheck, Scores, Train
 
 LOWER_IS_BETTER = ("loss", "error", "brier", "mae", "mse", "rmse")
 Z_95 = 1.96

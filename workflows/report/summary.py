@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workflows.report.facts import RunFacts
-from workflows.report.reports import Reports
 from workflows.report.verdict import RELEASED, Verdict
+
+if TYPE_CHECKING:
+    from workflows.report.facts import RunFacts
+    from workflows.report.reports import Reports
 
 
 def summary(facts: RunFacts, reports: Reports, verdict: Verdict) -> str:

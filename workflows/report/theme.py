@@ -1,6 +1,6 @@
 """How a matplotlib figure becomes SVG inside the page: in the page's colours, light or dark, with real text.
 
-Figures are drawn in placeholder colours; in the SVG each becomes a CSS variable, so that the page's style sheet decides.
+Figures are drawn in placeholder colours; in the SVG each becomes a CSS variable, which the style sheet decides.
 Not here: what is drawn (`figures.py`).
 """
 
@@ -9,21 +9,24 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
 
 INK, MUTED, LINE, PAPER, FIRST, SECOND, THIRD = (f"#0101{index:02x}" for index in range(1, 8))
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", FIRST: "first", SECOND: "second", THIRD: "third"}
 WIDTH_INCHES = 5.2
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's own font
     "text.parse_math": False,  # a label with dollar signs is a label, not a formula
     "axes.formatter.use_mathtext": False,
@@ -48,7 +51,7 @@ STYLE: dict[str, Any] = {
     "lines.markersize": 4,
     "hatch.linewidth": 0.8,
 }
-_COLOUR = re.compile(r"(?<=: )(" + "|".join(VARIABLES) + r")\b")
+_COLOUR = re.compile(r"(?<=[\s\"])(" + "|".join(VARIABLES) + r")(?=[\";])")
 _METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 

@@ -1,4 +1,4 @@
-"""Reads values out of JSON that nobody vouches for: each function returns its type, or an empty value, and never raises.
+"""Reads values out of JSON that nobody vouches for: each function returns its type, or an empty value.
 
 A report may come from a step that was killed, from another version of the step, or from a data set whose labels hold
 anything. Not here: what the values mean.
@@ -10,10 +10,12 @@ import base64
 import binascii
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -13,6 +13,7 @@ from workflows.report.reports import STEPS, GateCheck, Reports
 from workflows.report.values import one_line
 
 RELEASED, PASSED, REFUSED, FAILED = "released", "passed", "refused", "failed"
+SUCCEEDED = "Succeeded"
 JUDGES = ("validate", "gate", "check")
 
 
@@ -55,7 +56,8 @@ def serving(reports: Reports) -> str:
 def broken(facts: RunFacts, reports: Reports) -> tuple[Failure, ...]:
     """Returns what failed, in the order of the steps; a step's own words go before the engine's."""
     own = {run.name: Failure(run.name, run.error or "it gave no reason") for run in reports.runs.values() if run.failed}
-    told = {found.step: found for found in failures(facts.failures)}
+    # A run that succeeded may list attempts that were tried again.
+    told = {} if facts.status == SUCCEEDED else {found.step: found for found in failures(facts.failures)}
     return tuple(sorted({**told, **own}.values(), key=lambda found: _place(found.step)))
 
 
@@ -77,7 +79,7 @@ def _place(step: str) -> int:
 
 
 def _outcome(facts: RunFacts, reports: Reports, found: tuple[Failure, ...]) -> str:
-    if found or facts.status != "Succeeded" or reports.gate.passed is False:
+    if found or facts.status != SUCCEEDED or reports.gate.passed is False:
         first = found[0].step if found else ""
         return REFUSED if first in JUDGES and _refusal(first, reports) else FAILED
     return RELEASED if reports.release.commit else PASSED
@@ -112,7 +114,7 @@ def _achieved(reports: Reports) -> str:
     if accuracy is not None and baseline and "accuracy" in baseline.metrics:
         told[0] += f", where the serving version has {metric(baseline.metrics['accuracy'])}"
     passed = len(reports.gate.checks)
-    return ", ".join([*told, f"all {passed} checks of the gate passed" if passed else "the gate had no checks"])
+    return "; ".join([*told, f"all {passed} checks of the gate passed" if passed else "the gate had no checks"])
 
 
 def _missed(check: GateCheck) -> str:
