@@ -1,0 +1,34 @@
+"""EventBus: publish and subscribe in one process; subscribers run on the publisher's thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+E = TypeVar("E")
+
+
+class EventBus(Generic[E]):
+    """Every event goes to every subscriber, in order. A subscriber must return quickly."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._subscribers: list[Callable[[E], None]] = []
+
+    def subscribe(self, callback: Callable[[E], None]) -> Callable[[], None]:
+        """Calls `callback(event)` for what comes from now on. Returns a function that ends it."""
+        with self._lock:
+            self._subscribers.append(callback)
+        return lambda: self._unsubscribe(callback)
+
+    def publish(self, event: E) -> None:
+        """Calls every subscriber; one at a time, so that all see one order."""
+        with self._lock:
+            for subscriber in tuple(self._subscribers):
+                subscriber(event)
+
+    def _unsubscribe(self, callback: Callable[[E], None]) -> None:
+        with self._lock:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)

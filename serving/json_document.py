@@ -1,0 +1,35 @@
+"""A request's body as a JSON object. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from serving.errors import InvalidArgument
+from serving.json_text import shown
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The body's object.
+
+    Raises: InvalidArgument in upstream's words.
+    """
+    if not body:
+        raise InvalidArgument("JSON Parse error: The document is empty")
+    try:
+        document = json.loads(body)
+    except ValueError:
+        raise InvalidArgument("JSON Parse error: Invalid value. at offset: 0") from None
+    if not isinstance(document, dict):
+        raise InvalidArgument(f"JSON Value: {shown(document)} Is not object")
+    return document
+
+
+def signature_name(document: dict[str, Any]) -> str:
+    """The signature that the body names; empty if it names none. Raises InvalidArgument."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise InvalidArgument(
+            f"JSON Value: {shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name

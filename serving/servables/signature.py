@@ -1,0 +1,43 @@
+"""Signature: the inputs and outputs of one SignatureDef, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """The graph's tensor behind an alias. `dtype` is TensorFlow's name (`float`, `int64`, `string`)."""
+
+    tensor: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a signature takes and gives, by alias; `defaults` are TensorProtos of inputs that may be left out."""
+
+    method_name: str
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+    defaults: Mapping[str, Any]
+
+
+def from_proto(signature_def: Any) -> Signature:
+    """The plain form of a SignatureDef."""
+    return Signature(
+        signature_def.method_name,
+        {alias: _tensor_info(info) for alias, info in signature_def.inputs.items()},
+        {alias: _tensor_info(info) for alias, info in signature_def.outputs.items()},
+        dict(signature_def.defaults.items()),
+    )
+
+
+def _tensor_info(info: Any) -> TensorInfo:
+    from tensorflow.core.framework import types_pb2
+
+    return TensorInfo(info.name, types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower())

@@ -1,0 +1,171 @@
+"""Server: builds the core, the data plane and both transports, runs them on one event loop, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from typing_extensions import Self
+
+from serving.core.servable_id import ServableId
+from serving.core.servable_state_monitor import ServableStateMonitor, startup_error
+from serving.core.source import Source
+from serving.data_plane import DataPlane
+from serving.errors import InvalidArgument
+from serving.model_config import check_models
+from serving.options import ServerOptions
+from serving.server_core import ServerCore
+from serving.sources.file_system_storage_path_source import FileSystemStoragePathSource
+from serving.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """A model server: `with Server(options, source) as server: ...`, or `start()` and `stop()`, or `await serve()`.
+
+    Without a source it polls the base paths of `options.models`.
+    """
+
+    def __init__(self, options: ServerOptions, source: Source | None = None) -> None:
+        _check(options, source)
+        self.options = options
+        self._source = source or FileSystemStoragePathSource(options.models, options.file_system_poll_wait_s)
+        self._core = ServerCore(self._make_loader, options.retries)
+        self._plane = DataPlane(self._core)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._changed: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def monitor(self) -> ServableStateMonitor:
+        """The state of every version; subscribe to it or wait on it."""
+        return self._core.monitor
+
+    @property
+    def data_plane(self) -> DataPlane:
+        """The same calls without a transport."""
+        return self._plane
+
+    def available_ids(self) -> list[ServableId]:
+        """The versions that answer now."""
+        return self._core.available_ids()
+
+    def start(self) -> None:
+        """Runs on a thread of its own; returns when the ports are open. Raises ServingError if it could not start."""
+        started = threading.Event()
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                asyncio.run(self.serve(started.set))
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
+                failure.append(error)
+            finally:
+                started.set()
+
+        self._thread = threading.Thread(target=run, name="Server", daemon=True)
+        self._thread.start()
+        started.wait()
+        if failure:
+            raise failure[0]
+
+    def stop(self) -> None:
+        """Stops accepting, finishes what is in flight, then returns. Safe from any thread, and to call again."""
+        with contextlib.suppress(RuntimeError):  # the loop has already ended
+            if self._loop:
+                self._loop.call_soon_threadsafe(self.request_stop)
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Starts."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops."""
+        self.stop()
+
+    async def serve(self, started: Callable[[], object] = lambda: None) -> None:
+        """The whole life, until it is told to stop; calls `started` when the ports are open. Raises ServingError."""
+        self._loop = asyncio.get_running_loop()
+        self._stopping, self._changed = asyncio.Event(), asyncio.Event()
+        workers = Workers(4 * (os.cpu_count() or 1))
+        try:
+            self._core.connect(self._source)
+            if self.options.wait_for_models:
+                await self._models_available(self._changed, self._stopping)
+            if not self._stopping.is_set():
+                await self._transports(workers, started, self._stopping)
+        finally:
+            workers.stop()
+            getattr(self._source, "stop", lambda: None)()
+            self._core.stop()
+
+    def request_stop(self) -> None:
+        """Begins to stop; only on the server's own loop, e.g. from its signal handler."""
+        for event in (self._stopping, self._changed):
+            if event:
+                event.set()
+
+    async def _models_available(self, changed: asyncio.Event, stopping: asyncio.Event) -> None:
+        """Waits until each model has a version that is AVAILABLE or END; raises Unknown if one ended."""
+        loop = asyncio.get_running_loop()
+        unsubscribe = self.monitor.subscribe(lambda _: loop.call_soon_threadsafe(changed.set))
+        names = [model.name for model in self.options.models]
+        try:
+            while not all(map(self.monitor.decided, names)):
+                await changed.wait()
+                if stopping.is_set():
+                    return
+                changed.clear()
+        finally:
+            unsubscribe()
+        if error := startup_error(map(self.monitor.decided, names)):
+            raise error
+
+    async def _transports(self, workers: Workers, started: Callable[[], object], stopping: asyncio.Event) -> None:
+        """GRPC first, then REST; both until `stopping`, then both drain side by side."""
+        from serving.grpc_server import GrpcServer
+        from serving.http_server import RestServer
+        from serving.rest import RestApi
+
+        options, servers = self.options, []
+        timeout_s = options.rest_api_timeout_ms / 1000 if options.rest_api_timeout_ms > 0 else None
+        try:
+            if options.grpc_port:
+                servers.append(GrpcServer(self._plane, workers))
+                await servers[-1].start(options.host, options.grpc_port)
+            if options.rest_api_port and options.rest_api_port != options.grpc_port:
+                servers.append(RestServer(RestApi(self._plane, workers, timeout_s)))
+                await servers[-1].start(options.host, options.rest_api_port)
+            started()
+            await stopping.wait()
+            log.info("stopping: finishing the requests in flight")
+        finally:
+            await asyncio.gather(*(server.stop(options.shutdown_grace_s) for server in servers))
+
+    def _make_loader(self, servable_id: ServableId, path: str) -> Any:
+        from serving.servables.saved_model_loader import SavedModelLoader
+
+        return SavedModelLoader(servable_id, path, enable_warmup=self.options.enable_model_warmup)
+
+
+def _check(options: ServerOptions, source: Source | None) -> None:
+    """Refuses options that no server can have, in upstream's order and words. Raises InvalidArgument."""
+    if not options.grpc_port:
+        raise InvalidArgument(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
+        )
+    if source is None and not options.models:
+        raise InvalidArgument("Both server_options.model_base_path and server_options.model_config_file are empty!")
+    check_models(options.models)
+    if options.grpc_port == options.rest_api_port:
+        log.error("rest_api_port cannot be same as port. REST API is not exported. Received: %d", options.grpc_port)

@@ -1,0 +1,1 @@
+"""Where aspired versions come from: a folder that is polled. A source loads nothing."""

@@ -1,0 +1,134 @@
+"""Tensors to JSON, byte for byte as upstream writes a predict answer. Pure.
+
+Source: TF Serving util/json_tensor.cc at 2.20.0 with RapidJSON v1.1.0's PrettyWriter, indent 4.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import InvalidArgument
+from serving.json_text import quoted
+
+Array = NDArray[Any]
+_INDENT = "    "
+_SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+_TYPE_NAMES = {"complex64": "complex64", "complex128": "complex128", "float16": "half"}
+
+
+def predictions(tensors: Mapping[str, Array]) -> str:
+    """The row form, `{"predictions": [...]}`: the tensors cut along dimension 0. Raises InvalidArgument."""
+    rows = _batch_size(tensors)
+    around = 2 if len(tensors) == 1 else 3
+    texts = {alias: _row_texts(alias, tensor, around) for alias, tensor in sorted(tensors.items())}
+    if not rows:
+        return '{\n    "predictions": []\n}'
+    if len(texts) == 1:
+        body = ", ".join(next(iter(texts.values())))
+        return f'{{\n    "predictions": [{body}\n    ]\n}}'
+    objects = (_object({alias: column[row] for alias, column in texts.items()}, 2) for row in range(rows))
+    body = ",".join(f"\n{_INDENT * 2}{text}" for text in objects)
+    return f'{{\n    "predictions": [{body}\n    ]\n}}'
+
+
+def outputs(tensors: Mapping[str, Array]) -> str:
+    """The column form, `{"outputs": ...}`: one tensor, or an object of several. Raises InvalidArgument."""
+    around = 1 if len(tensors) == 1 else 2
+    texts = {
+        alias: _lines(_values(alias, tensor, around + tensor.ndim), tensor.shape, around)
+        for alias, tensor in sorted(tensors.items())
+    }
+    body = next(iter(texts.values())) if len(tensors) == 1 else _object(texts, 1)
+    return f'{{\n    "outputs": {body}\n}}'
+
+
+def classification_results(results: Sequence[Sequence[tuple[str, float]]]) -> str:
+    """`{"results": [[["label", 0.7], ...], ...]}`."""
+    rows = (", ".join(f"[{quoted(label)}, {float_text(score)}]" for label, score in row) for row in results)
+    return f'{{\n    "results": [{", ".join(f"[{row}]" for row in rows)}\n    ]\n}}'
+
+
+def float_text(value: float) -> str:
+    """A float32: 6 digits if they read back equal, else 9; `.0` if it would look like an integer."""
+    short = f"{value:.6g}"
+    return _pointed(short if np.float32(short) == np.float32(value) else f"{value:.9g}")
+
+
+def double_text(value: float) -> str:
+    """A float64: 6 digits if they read back equal, else 17."""
+    short = f"{value:.6g}"
+    return _pointed(short if float(short) == value else f"{value:.17g}")
+
+
+def _pointed(text: str) -> str:
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def _object(members: Mapping[str, str], level: int) -> str:
+    inner = _INDENT * (level + 1)
+    body = ",\n".join(f"{inner}{quoted(alias)}: {text}" for alias, text in members.items())
+    return f"{{\n{body}\n{_INDENT * level}}}"
+
+
+def _batch_size(tensors: Mapping[str, Array]) -> int:
+    expected: int | None = None
+    for alias, tensor in sorted(tensors.items()):
+        if not tensor.shape:
+            raise InvalidArgument(f"Tensor name: {alias} has no shape information ")
+        if expected is not None and len(tensor) != expected:
+            raise InvalidArgument(
+                f"Tensor name: {alias} has inconsistent batch size: {len(tensor)} expecting: {expected}"
+            )
+        expected = len(tensor)
+    return expected or 0
+
+
+def _row_texts(alias: str, tensor: Array, around: int) -> list[str]:
+    """The text of each slice along dimension 0, arrays on one line; `around`: how many levels enclose a slice."""
+    level = _values(alias, tensor, around + tensor.ndim - 1)
+    for index in range(tensor.ndim - 1, 0, -1):
+        size, count = tensor.shape[index], int(np.prod(tensor.shape[:index], dtype=np.int64))
+        level = [f"[{', '.join(level[i * size : (i + 1) * size])}]" for i in range(count)]
+    return level
+
+
+def _lines(values: list[str], shape: Sequence[int], level: int) -> str:
+    """Nested arrays with every element on a line of its own."""
+    if not shape:
+        return values[0]
+    if not shape[0]:
+        return "[]"
+    step = len(values) // shape[0]
+    items = (_lines(values[i * step : (i + 1) * step], shape[1:], level + 1) for i in range(shape[0]))
+    inner = _INDENT * (level + 1)
+    return "[" + ",".join(f"\n{inner}{item}" for item in items) + f"\n{_INDENT * level}]"
+
+
+def _values(alias: str, tensor: Array, around: int) -> list[str]:
+    """Every element's text, in row-major order; `around`: how many levels enclose an element."""
+    write = _writer(alias, tensor, around)
+    return [write(value) for value in tensor.ravel().tolist()]
+
+
+def _writer(alias: str, tensor: Array, around: int) -> Callable[[Any], str]:
+    if tensor.dtype == np.float32:
+        return float_text
+    if tensor.dtype == np.float64:
+        return double_text
+    if tensor.dtype == np.bool_:
+        return lambda value: "true" if value else "false"
+    if tensor.dtype.kind in "iu" and tensor.dtype.isbuiltin:
+        return str
+    if tensor.dtype == object:
+        if alias.endswith("_bytes"):
+            return lambda value: _object({"b64": quoted(base64.b64encode(value).decode())}, around)
+        return lambda value: quoted(value.decode("utf-8", "surrogateescape"))
+    name = _TYPE_NAMES.get(str(tensor.dtype), str(tensor.dtype))
+    raise InvalidArgument(f"Failed to write JSON value for tensor type: {name}")
