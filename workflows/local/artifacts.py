@@ -39,7 +39,7 @@ def write(text: str, target: Path) -> None:
 def _transfer(source: Path, target: Path, *, keeping: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_symlink():
-        target.symlink_to(os.readlink(source))
+        target.symlink_to(source.readlink())
     elif source.is_dir():
         target.mkdir(exist_ok=True)
         for entry in os.scandir(source):

@@ -83,7 +83,7 @@ class _Run:
             if runs is None:
                 return
             if runs:
-                self._start(task, needed)
+                self._start(task)
             else:
                 self._note(task, OMITTED, NOT_MET)
         except Fault as fault:
@@ -118,7 +118,7 @@ class _Run:
         for parent in parents if needed else [self.boundary]:
             self.operator.connect(parent, child)
 
-    def _start(self, task: Call, needed: list[str]) -> None:
+    def _start(self, task: Call) -> None:
         scope = self._scope(task)
         everything = {**self.operator.variables, **scope.parameters}
         task = self._with_artifacts(substitute(task, everything), scope)

@@ -23,7 +23,7 @@ from workflows.local.model import Call, Parameters, Workflow
 from workflows.local.operator import Operator, Place
 from workflows.local.pod import Pods
 from workflows.local.process import Reaper
-from workflows.local.status import ERROR, FAILED, OMITTED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Node, Status, now
+from workflows.local.status import FAILED, OMITTED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Node, Status, now
 from workflows.local.substitution import substitute
 
 GRACE_S = 5.0
@@ -101,7 +101,7 @@ class _Engine:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        reaper = Reaper(self._status.uid)
+        reaper = Reaper()
         pods = Pods(self._status.directory, cwd, env, reaper, self._pod_ended, self._draw, grace_s)
         scope = variables.initial(self._workflow, self._status, self._values)
         self._operator = Operator(self._workflow, self._status, scope, pods, Locks(locks, self._wake_from_thread))
@@ -193,9 +193,7 @@ class _Engine:
         operator.variables["workflow.status"] = status.phase
         operator.variables["workflow.duration"] = f"{self._seconds():f}"
         node = self._execute(status.name, self._entry, Place())
-        if node is None:
-            return status.phase in (ERROR, FAILED)
-        return node.fulfilled and self._after(node)
+        return node is not None and node.fulfilled and self._after(node)
 
     def _has_ended(self, who: str) -> bool:
         node = self._status.nodes.get(who)
@@ -228,18 +226,11 @@ class _Engine:
         return (now() - self._status.started).total_seconds()
 
     def _execute(self, name: str, call: Call, place: Place) -> Node | None:
-        """Executes the entrypoint or the exit handler; None where it cannot go on now, or went wrong for good."""
+        """Executes the entrypoint or the exit handler; None where a limit on parallelism keeps it from starting."""
         try:
             return self._operator.execute(name, call, place)
-        except Waiting:
-            node = self._status.find(name)
-            return node if node and node.fulfilled else None
-        except Fault as fault:
-            node = self._status.find(name)
-            if node is None:
-                self._status.phase, self._status.message = ERROR, f"error in entry template execution: {fault}"
-                self._status.finished = now()
-            return node
+        except (Waiting, Fault):  # a fault is in the node by now
+            return self._status.find(name)
 
     def _after(self, node: Node) -> bool:
         """The entrypoint has ended: runs the exit handler, then says how the run ended."""

@@ -113,20 +113,20 @@ class _Parser:
         return self._atom(live=live)
 
     def _atom(self, *, live: bool) -> Any:
-        token = self._take()
-        if token == "(":
+        word = self._take()
+        if word == "(":
             return self._group(live=live)
-        if token == "[":
+        if word == "[":
             return self._list("]", live=live)
-        if token[0] in "\"'":
-            return re.sub(r"\\(.)", r"\1", token[1:-1])
-        if re.fullmatch(NUMBER, token):
-            return float(token)
-        if token in ("true", "false"):
-            return token == "true"
-        if not re.fullmatch(self._grammar.word, token) or token in COMPARISONS:
-            raise self._fault(f"unexpected '{token}'")
-        return self._word(token, live=live)
+        if word[0] in "\"'":
+            return re.sub(r"\\(.)", r"\1", word[1:-1])
+        if re.fullmatch(NUMBER, word):
+            return float(word)
+        if word in ("true", "false"):
+            return word == "true"
+        if not re.fullmatch(self._grammar.word, word) or word in COMPARISONS:
+            raise self._fault(f"unexpected '{word}'")
+        return self._word(word, live=live)
 
     def _group(self, *, live: bool) -> Any:
         value = self._either(live=live)
@@ -168,5 +168,6 @@ class _Parser:
             return bool(re.search(str(right), str(left))) == (operator == "=~")
         if type(left) is not type(right) or not isinstance(left, (str, float)):
             raise self._fault(f"cannot compare {left!r} with {right!r} by '{operator}'")
-        above, equal = left > right, left == right  # type: ignore[operator]
-        return {"<": not above and not equal, "<=": not above, ">": above, ">=": above or equal}[operator]
+        above, equal = left > right, left == right
+        answers: dict[str, bool] = {"<": not above and not equal, "<=": not above, ">": above, ">=": above or equal}
+        return answers[operator]

@@ -82,5 +82,5 @@ CONTAINER = {
 PARAMETER = {"description": TEXT}
 ARTIFACT = {"archive": STORE, "archiveLogs": STORE, "artifactGC": CLEANUP, "deleted": CLEANUP, "mode": RIGHTS}
 # Where a cluster keeps an output; an input that would be fetched from there is refused instead.
-STORES = {name: STORE for name in ("artifactory", "azure", "gcs", "hdfs", "oss", "plugin", "s3")}
+STORES = dict.fromkeys(("artifactory", "azure", "gcs", "hdfs", "oss", "plugin", "s3"), STORE)
 RETRY = {"affinity": PLACE}

@@ -282,7 +282,9 @@ class Operator:
         else:
             self.initialize(name, "Skipped", ERROR, call.template, place, message)
 
-    def initialize(self, name: str, kind: str, phase: str, template: str, place: Place, message: str = "") -> Node:
+    def initialize(  # noqa: PLR0917 - as Argo's initializeNode, in its order
+        self, name: str, kind: str, phase: str, template: str, place: Place, message: str = ""
+    ) -> Node:
         """Makes a node."""
         boundary = self.status.nodes.get(place.boundary)
         display = SEPARATOR.sub("", name.removeprefix(boundary.name)) if boundary else name

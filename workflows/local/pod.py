@@ -154,8 +154,7 @@ class Pods:
     def _progress(self, node: Node, line: str) -> None:
         match = PROGRESS.match(line.rstrip())
         if match and float(match[2]) > 0:
-            since = node.progress.since if node.progress else now()
-            node.progress = Progress(float(match[1]), float(match[2]), match[3] or "", since)
+            node.progress = Progress(float(match[1]), float(match[2]), match[3] or "", now())
             self.drew()
 
     async def _collect(self, pod: _Pod, code: int) -> None:

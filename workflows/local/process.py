@@ -7,6 +7,7 @@ what outlives the engine itself is reaper.py's. Not here: which command it is (p
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -26,8 +27,8 @@ MARK = "SHIPWAY_RUN"
 class Reaper:
     """The process that kills a run's steps when the engine is gone."""
 
-    def __init__(self, uid: str) -> None:
-        self.mark = f"{uid}.{os.getpid()}"
+    def __init__(self) -> None:
+        self.mark = secrets.token_hex(16)
         command = [sys.executable, "-I", "-S", reaper.__file__, f"{MARK}={self.mark}"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 

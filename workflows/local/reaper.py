@@ -6,26 +6,30 @@ process that carries the run's mark in its environment (also one that left its g
 Standard library only and no import of this package: it must start within milliseconds.
 """
 
+import contextlib
 import os
+import re
 import signal
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+# Whatever carries the mark dies, so it must be one that nothing else can carry: a name and 128 random bits.
+MARK = re.compile(rb"SHIPWAY_RUN=[0-9a-f]{32}")
 ROUNDS = 3  # a process caught between fork and exec has no mark yet, so look again
 PAUSE_S = 0.02
 
 
 def marked(mark: bytes) -> list[int]:
-    """The processes whose environment holds `mark`; none where there is no /proc."""
+    """The processes that have exactly `mark` as an entry of their environment; none where there is no /proc."""
     found = []
-    for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        if entry.isdecimal() and int(entry) != os.getpid():
-            try:
-                with open(f"/proc/{entry}/environ", "rb") as environment:
-                    if mark in environment.read():
-                        found.append(int(entry))
-            except OSError:
-                continue  # it ended, or is another user's
+    root = Path("/proc")
+    for entry in root.iterdir() if root.is_dir() else ():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):  # it ended, or is another user's
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
     return found
 
 
@@ -39,24 +43,25 @@ def kill_all(groups: set[int], mark: bytes) -> None:
         time.sleep(PAUSE_S if groups else 0)
 
 
-def _kill(send: "object", target: int) -> None:
-    try:
-        send(target, signal.SIGKILL)  # type: ignore[operator]
-    except (ProcessLookupError, PermissionError):
-        pass
+def _kill(send: Callable[[int, int], None], target: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        send(target, signal.SIGKILL)
 
 
 def main() -> None:
     """Follows stdin to its end, then kills."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    mark = sys.argv[1].encode()
+    if not MARK.fullmatch(mark):
+        sys.exit("reaper: the mark must be SHIPWAY_RUN= and 32 hexadecimal digits")
     groups: set[int] = set()
     for line in sys.stdin.buffer:
         if line.startswith(b"+"):
             groups.add(int(line[1:]))
         else:
             groups.discard(int(line[1:]))
-    kill_all(groups, sys.argv[1].encode())
+    kill_all(groups, mark)
 
 
 if __name__ == "__main__":

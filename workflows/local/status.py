@@ -5,7 +5,6 @@ Source: pkg/apis/workflow/v1alpha1/workflow_types.go of Argo Workflows 4.0, Node
 """
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -81,12 +80,12 @@ class Values:
 
 @dataclass
 class Progress:
-    """The last `progress <done>/<total> <text>` line of a step, and when its first one came."""
+    """The last `progress <done>/<total> <text>` line of a step, and when it came."""
 
     done: float
     total: float
     text: str
-    since: datetime
+    at: datetime
 
 
 @dataclass
@@ -207,4 +206,4 @@ class Status:
         """Writes `workflow.json`, by a rename, so that a reader always finds a whole one."""
         temporary = self.directory / f".{FILE_NAME}"
         temporary.write_text(json.dumps(self.document(), indent=1))
-        os.replace(temporary, self.directory / FILE_NAME)
+        temporary.replace(self.directory / FILE_NAME)
