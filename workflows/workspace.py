@@ -1,4 +1,4 @@
-"""The workspace `.shipway/`: a git remote, a clone of it, the model store and the runs, apart from the user's own files.
+"""The workspace `.shipway/`: a git remote, a clone of it, the model store and the runs, apart from the user's files.
 
     .shipway/
       remote.git/   bare remote, branch main: it says which version runs where (absent if another remote was given)

@@ -1,0 +1,120 @@
+"""OverlaySource: the Source whose aspired versions are what a git overlay names. `shipway serve` is this and a server.
+
+What Argo CD does on a cluster: it follows a branch, renders the overlay with the real kustomize, and says what ought to
+run. An overlay that does not render, or names a version that the store does not have whole, changes nothing that
+serves. Not here: loading and answering (serving/).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from serving.core.servable_data import ServableData
+from serving.core.servable_id import ServableId
+from serving.errors import FailedPrecondition
+from workflows.errors import ShipwayError, StoreError
+from workflows.kustomize import Server, render_at, servers
+from workflows.repository import Repository, run
+from workflows.store import find, require_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from serving.core.source import AspiredVersionsCallback
+
+BRANCH = "main"
+INTERVAL_S = 0.25
+
+
+class OverlaySource:
+    """Follows one environment of a remote in a thread of its own.
+
+    Args:
+      remote: Path or URL of the git remote.
+      environment: A folder of kustomize/overlays.
+      store: The model store that its versions are taken from.
+      mirror: Where a bare clone of the remote may be kept; made anew if it is missing.
+      tell: Called with one sentence at each change and each new error, from the source's thread.
+      interval_s: Seconds between two looks at the remote.
+    """
+
+    def __init__(
+        self,
+        *,
+        remote: str,
+        environment: str,
+        store: Path,
+        mirror: Path,
+        tell: Callable[[str], None],
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        self._remote = remote
+        self._environment = environment
+        self._store = store
+        self._mirror = Repository.clone(remote, mirror, branch=BRANCH, bare=True)
+        self._tell = tell
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._seen = ""
+        self._error = ""
+        self._models: set[str] = set()
+
+    def set_aspired_versions_callback(self, callback: AspiredVersionsCallback) -> None:
+        """Syncs once, so that the first error reaches the caller, then goes on in the thread.
+
+        Raises: OverlayError (the overlay does not render), RepositoryError (the remote is out of reach).
+        """
+        self.sync(callback)
+        self._thread = threading.Thread(target=self._follow, args=(callback,), name="overlay-source", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follows no more; returns when the thread has ended."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def sync(self, callback: AspiredVersionsCallback) -> None:
+        """Looks at the remote; if its branch has moved, says which versions ought to run.
+
+        Raises: OverlayError, RepositoryError; what serves stays as it is.
+        """
+        outcome = run("ls-remote", "--exit-code", self._remote, f"refs/heads/{BRANCH}", cwd=self._mirror.path)
+        commit = outcome.stdout.decode().partition("\t")[0]
+        if commit and commit == self._seen:
+            return
+        commit = self._mirror.fetch(BRANCH)
+        wanted = servers(render_at(self._mirror, commit, self._environment))
+        names = ", ".join(f"{server.model} {server.pin.version}" for server in wanted) or "no model"
+        self._tell(f"{self._environment} at commit {commit[:12]} names {names}")
+        for server in wanted:
+            callback(server.model, [self._aspired(server)])
+        for model in self._models - {server.model for server in wanted}:
+            callback(model, [])
+        self._models = {server.model for server in wanted}
+        self._seen = commit
+
+    def _aspired(self, server: Server) -> ServableData[str]:
+        """The version's folder, or the error for which it must not be loaded."""
+        servable = ServableId(server.model, int(server.pin.version))
+        try:
+            folder = find(self._store, server.model, server.pin.version)
+            require_digest(folder, server.pin.digest)
+        except StoreError as error:
+            self._tell(f"refused: {error}")
+            return ServableData(servable, FailedPrecondition(str(error)))
+        return ServableData(servable, str(folder))
+
+    def _follow(self, callback: AspiredVersionsCallback) -> None:
+        while not self._stop.wait(self._interval_s):
+            try:
+                self.sync(callback)
+                error = ""
+            except ShipwayError as problem:
+                error = str(problem)
+            if error not in {"", self._error}:
+                self._tell(f"{error}; what serves stays as it is")
+            self._error = error

@@ -1,0 +1,86 @@
+"""Runs a model server that follows an overlay: `OverlaySource` and `serving.server.Server`, until a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflows.errors import ShipwayError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.core.servable_state import ServableState
+    from workflows.workspace import Workspace
+
+
+def serve(
+    workspace: Workspace, environment: str, *, port: int, rest_api_port: int, host: str, tell: Callable[[str], None]
+) -> None:
+    """Serves until SIGINT or SIGTERM, then finishes what is in flight.
+
+    Raises: UsageError (a port is taken); OverlayError (unknown environment, or it does not render); RepositoryError.
+    """
+    for flag, number in {"port": port, "rest-api-port": rest_api_port}.items():
+        _require_free(host, flag, number)
+    # Before TensorFlow is imported: its notes on CPU features are no news.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from serving.core.loader_harness import RetryOptions
+    from serving.errors import ServingError
+    from serving.options import ServerOptions
+    from serving.server import Server
+    from workflows.overlay_source import OverlaySource
+
+    options = ServerOptions(
+        grpc_port=port,
+        rest_api_port=rest_api_port,
+        host=host,
+        wait_for_models=False,
+        retries=RetryOptions(max_num_load_retries=0),  # files on this disk that do not load now will not load later
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with tempfile.TemporaryDirectory(prefix="shipway-serve-") as folder:
+        source = OverlaySource(
+            remote=workspace.remote,
+            environment=environment,
+            store=workspace.store,
+            mirror=Path(folder) / "remote.git",
+            tell=tell,
+        )
+        server = Server(options, source)
+        server.monitor.subscribe(lambda state: _tell_state(state, tell))
+        try:
+            server.start()
+        except ServingError as error:
+            raise ShipwayError(str(error)) from None
+        tell(f"serving {environment}: REST http://{host}:{rest_api_port}/v1/models/<model>, gRPC {host}:{port}")
+        stopped.wait()
+        tell("stopping: finishing the requests in flight")
+        server.stop()
+
+
+def _tell_state(state: ServableState, tell: Callable[[str], None]) -> None:
+    name, version = state.id.name, state.id.version
+    if state.state.name == "AVAILABLE":
+        tell(f"{name} {version} answers")
+    elif state.state.name == "END":
+        tell(f"{name} {version} is unloaded" if state.error is None else f"{name} {version} refused: {state.error}")
+
+
+def _require_free(host: str, flag: str, port: int) -> None:
+    """Says which port is taken before anything is loaded."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"{host}:{port} cannot be listened on ({error.strerror}): stop what does, or choose another --{flag}"
+            ) from None
