@@ -7,6 +7,7 @@ nodes mean (overlay.py), or whether the outcome is the one that was wanted (over
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+@lru_cache(maxsize=32)  # an edit and a history read the same texts several times; nobody changes the nodes
 def compose(text: str) -> Node | None:
     """The node tree of a YAML text, with positions. Raises: YAMLError (malformed, or several documents)."""
     node: Node | None = YAML(typ="rt", pure=True).compose(text)

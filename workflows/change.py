@@ -46,7 +46,7 @@ class Change:
 Edit = Callable[[Repository, str], "Change | str"]
 
 
-def push_change(remote: str, branch: str, edit: Edit, *, author: str = AUTHOR) -> Commit | str:
+def push_change(remote: str, branch: str, edit: Edit, *, author: str = AUTHOR, wait_s: float = 2) -> Commit | str:
     """Puts one commit onto a remote branch and gives it back, or the sentence of an `edit` with nothing to do.
 
     Args:
@@ -54,6 +54,7 @@ def push_change(remote: str, branch: str, edit: Edit, *, author: str = AUTHOR) -
       branch: The one that the commit goes on top of.
       edit: Asked for the commit, again after each lost race.
       author: `Name <address>`, author and committer of the commit.
+      wait_s: The longest pause after a lost race, in seconds.
     Raises: RepositoryError (remote out of reach, push refused by a hook or the server, race lost 12 times).
     """
     if not Path(remote).is_dir() and "://" not in remote and ":" not in remote:
@@ -63,7 +64,7 @@ def push_change(remote: str, branch: str, edit: Edit, *, author: str = AUTHOR) -
         for attempt in Retrying(
             retry=retry_if_exception_type(PushLostError),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
+            wait=wait_random_exponential(multiplier=0.05, max=wait_s),
             reraise=True,
         ):
             with attempt:
