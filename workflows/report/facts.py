@@ -52,9 +52,9 @@ def failures(told: str) -> tuple[Failure, ...]:
         found = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):
         return (Failure("", values.text(told)),)
-    told = [Failure(_step(node), values.text(node.get("message"))) for node in values.objects(found)]
+    nodes = [Failure(_step(node), values.text(node.get("message"))) for node in values.objects(found)]
     # Argo lists the DAG beside its steps; it failed because they did.
-    return tuple([failure for failure in told if failure.step in STEPS] or told)
+    return tuple([failure for failure in nodes if failure.step in STEPS] or nodes)
 
 
 def _step(node: Mapping[str, Any]) -> str:
