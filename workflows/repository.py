@@ -206,7 +206,7 @@ class Repository:
         ahead, behind = map(int, self.git("rev-list", "--left-right", "--count", f"HEAD...{theirs}").split())
         if ahead and behind:
             raise RepositoryError(
-                f"{self.path} has diverged: {ahead} commits here and {behind} on the remote that the other lacks; "
+                f"{self.path} has diverged: {ahead} here and {behind} on the remote that the other lacks; "
                 f"rebase with `git pull --rebase`, or drop yours with `git reset --hard origin/{branch}`"
             )
         if behind:
