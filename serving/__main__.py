@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    # They report each restored checkpoint, TensorFlow 1's loader being old, and what `serving` says itself.
+    for name in ("tensorflow", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(_options(parsed.values)))
     except ServingError as error:
@@ -80,12 +83,8 @@ def _print_version() -> None:
 
 
 def _tensorflow_version() -> str:
-    for name in ("tensorflow-cpu", "tensorflow"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "none"
+    installed = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    return installed.get("tensorflow-cpu") or installed.get("tensorflow") or "none"
 
 
 if __name__ == "__main__":

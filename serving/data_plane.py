@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from serving.core.servable_state import ServableState
 from serving.errors import NotFound
-from serving.model_spec import ModelSpec
 from serving.servables.classify import Classifications, run_classify
 from serving.servables.predict import run_predict
-from serving.servables.saved_model import SavedModelBundle
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
-from serving.server_core import ServerCore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from serving.core.servable_state import ServableState
+    from serving.model_spec import ModelSpec
+    from serving.servables.saved_model import SavedModelBundle
+    from serving.server_core import ServerCore
 
 Array = NDArray[Any]
 

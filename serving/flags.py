@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 _BITS = {"int32": 31, "int64": 63}
@@ -37,59 +39,64 @@ class ParsedFlags:
     help: bool = False
 
 
-def _later(name: str, kind: str, default: Any) -> Flag:
+def _later(name: str, kind: str, *, default: Any) -> Flag:
     return Flag(name, kind, default, "Accepted, without effect in this server.", supported=False)
 
 
 FLAGS: tuple[Flag, ...] = (
     Flag("port", "int32", 8500, "TCP port to listen on for gRPC API."),
-    _later("grpc_socket_path", "string", ""),
+    _later("grpc_socket_path", "string", default=""),
     Flag("rest_api_port", "int32", 0, "Port to listen on for HTTP/REST API. If set to zero it is not exported."),
-    _later("rest_api_num_threads", "int32", 0),
+    _later("rest_api_num_threads", "int32", default=0),
     Flag("rest_api_timeout_in_ms", "int32", 30000, "Timeout for HTTP/REST API calls."),
-    _later("rest_api_enable_cors_support", "bool", False),
-    _later("grpc_max_threads", "int32", 0),
-    _later("grpc_channel_arguments", "string", ""),
+    _later("rest_api_enable_cors_support", "bool", default=False),
+    _later("grpc_max_threads", "int32", default=0),
+    _later("grpc_channel_arguments", "string", default=""),
     Flag("model_name", "string", "default", "Name of the model; ignored with model_config_file."),
     Flag("model_base_path", "string", "", "Folder of the model's versions; ignored with model_config_file."),
     Flag("model_config_file", "string", "", "ModelServerConfig in protobuf's text format, to serve several models."),
-    _later("model_config_file_poll_wait_seconds", "int32", 0),
+    _later("model_config_file_poll_wait_seconds", "int32", default=0),
     Flag("file_system_poll_wait_seconds", "int32", 1, "Seconds between looks for versions; 0: once, negative: never."),
-    _later("num_load_threads", "int32", 0),
-    _later("num_unload_threads", "int32", 0),
+    _later("num_load_threads", "int32", default=0),
+    _later("num_unload_threads", "int32", default=0),
     Flag("max_num_load_retries", "int32", 5, "How often a failed load is tried again."),
     Flag("load_retry_interval_micros", "int64", 60_000_000, "Microseconds between two tries; negative: none."),
-    _later("flush_filesystem_caches", "bool", True),
-    _later("enable_batching", "bool", False),
-    _later("batching_parameters_file", "string", ""),
-    _later("enable_per_model_batching_parameters", "bool", False),
-    _later("allow_version_labels_for_unavailable_models", "bool", False),
-    Flag("enable_model_warmup", "bool", True, "Replay assets.extra/tf_serving_warmup_requests before AVAILABLE."),
-    _later("num_request_iterations_for_warmup", "int32", 0),
-    _later("monitoring_config_file", "string", ""),
-    _later("ssl_config_file", "string", ""),
-    _later("use_alts_credentials", "bool", False),
-    _later("enable_grpc_healthcheck_service", "bool", False),
-    _later("enable_serialization_as_tensor_content", "bool", False),
-    _later("enable_signature_method_name_check", "bool", False),
-    _later("saved_model_tags", "string", "serve"),
-    _later("prefer_tflite_model", "bool", False),
-    _later("num_tflite_pools", "int32", 1),
-    _later("num_tflite_interpreters_per_pool", "int32", 1),
-    _later("tensorflow_session_parallelism", "int64", 0),
-    _later("tensorflow_intra_op_parallelism", "int64", 0),
-    _later("tensorflow_inter_op_parallelism", "int64", 0),
-    _later("tensorflow_session_config_file", "string", ""),
-    _later("platform_config_file", "string", ""),
-    _later("thread_pool_factory_config_file", "string", ""),
-    _later("per_process_gpu_memory_fraction", "float", 0.0),
-    _later("remove_unused_fields_from_bundle_metagraph", "bool", True),
-    _later("xla_cpu_compilation_enabled", "bool", False),
-    _later("xla_gpu_compilation_enabled", "bool", False),
-    _later("mixed_precision", "string", ""),
-    _later("skip_initialize_tpu", "bool", False),
-    _later("enable_profiler", "bool", True),
-    Flag("version", "bool", False, "Display version."),
+    _later("flush_filesystem_caches", "bool", default=True),
+    _later("enable_batching", "bool", default=False),
+    _later("batching_parameters_file", "string", default=""),
+    _later("enable_per_model_batching_parameters", "bool", default=False),
+    _later("allow_version_labels_for_unavailable_models", "bool", default=False),
+    Flag(
+        "enable_model_warmup",
+        "bool",
+        default=True,
+        help="Replay assets.extra/tf_serving_warmup_requests before AVAILABLE.",
+    ),
+    _later("num_request_iterations_for_warmup", "int32", default=0),
+    _later("monitoring_config_file", "string", default=""),
+    _later("ssl_config_file", "string", default=""),
+    _later("use_alts_credentials", "bool", default=False),
+    _later("enable_grpc_healthcheck_service", "bool", default=False),
+    _later("enable_serialization_as_tensor_content", "bool", default=False),
+    _later("enable_signature_method_name_check", "bool", default=False),
+    _later("saved_model_tags", "string", default="serve"),
+    _later("prefer_tflite_model", "bool", default=False),
+    _later("num_tflite_pools", "int32", default=1),
+    _later("num_tflite_interpreters_per_pool", "int32", default=1),
+    _later("tensorflow_session_parallelism", "int64", default=0),
+    _later("tensorflow_intra_op_parallelism", "int64", default=0),
+    _later("tensorflow_inter_op_parallelism", "int64", default=0),
+    _later("tensorflow_session_config_file", "string", default=""),
+    _later("platform_config_file", "string", default=""),
+    _later("thread_pool_factory_config_file", "string", default=""),
+    _later("per_process_gpu_memory_fraction", "float", default=0.0),
+    _later("remove_unused_fields_from_bundle_metagraph", "bool", default=True),
+    _later("xla_cpu_compilation_enabled", "bool", default=False),
+    _later("xla_gpu_compilation_enabled", "bool", default=False),
+    _later("mixed_precision", "string", default=""),
+    _later("skip_initialize_tpu", "bool", default=False),
+    _later("enable_profiler", "bool", default=True),
+    Flag("version", "bool", default=False, help="Display version."),
 )
 
 
@@ -158,6 +165,3 @@ def report(parsed: ParsedFlags, program: str) -> bool:
     for name in parsed.unsupported:
         print(f"warning: --{name} is not supported by this server and is ignored", file=sys.stderr)  # noqa: T201
     return True
-
-
-Values = Mapping[str, Any]

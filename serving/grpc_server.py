@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from numpy.typing import NDArray
@@ -19,13 +19,15 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.data_plane import DataPlane
 from serving.errors import Code, InvalidArgument, ServingError, from_exception
 from serving.model_spec import ModelSpec
 from serving.servables.examples import serialized_examples
 from serving.servables.tensor_proto import from_array, to_array
 from serving.status_proto import metadata_response, status_response
-from serving.workers import Workers
+
+if TYPE_CHECKING:
+    from serving.data_plane import DataPlane
+    from serving.workers import Workers
 
 Array = NDArray[Any]
 log = logging.getLogger(__name__)

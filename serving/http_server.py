@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from serving.errors import Unavailable
-from serving.rest import RestApi
+
+if TYPE_CHECKING:
+    from serving.rest import RestApi
 
 log = logging.getLogger(__name__)
 _BACKLOG = 2048
@@ -73,7 +76,7 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((address, port))
         listener.listen(_BACKLOG)
-        listener.setblocking(False)
+        listener.settimeout(0)
     except OSError:
         listener.close()
         raise

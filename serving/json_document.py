@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from serving.errors import InvalidArgument
+from serving.json_reader import read
 from serving.json_text import shown
 
 
@@ -14,12 +14,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
     Raises: InvalidArgument in upstream's words.
     """
-    if not body:
-        raise InvalidArgument("JSON Parse error: The document is empty")
-    try:
-        document = json.loads(body)
-    except ValueError:
-        raise InvalidArgument("JSON Parse error: Invalid value. at offset: 0") from None
+    document = read(body)
     if not isinstance(document, dict):
         raise InvalidArgument(f"JSON Value: {shown(document)} Is not object")
     return document

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.core.servable_id import MAX_VERSION as MAX_INT64
 from serving.errors import InvalidArgument
 from serving.json_tensor import decode_b64, is_b64, json_type
 from serving.json_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def examples_from_json(document: Mapping[str, Any], method: str) -> list[bytes]:

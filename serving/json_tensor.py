@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,13 @@ from numpy.typing import NDArray
 from serving.errors import InvalidArgument, ServingError, Unimplemented
 from serving.json_text import shown
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 Array = NDArray[Any]
 
+# What numpy can hold.
+MAX_RANK = 64
 _INT32 = (-(2**31), 2**31 - 1)
 # TensorFlow's name -> (numpy's, range of its integer tokens). Narrow types take an int32 token and wrap, as upstream.
 _INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
@@ -186,6 +190,8 @@ def _fast(value: Any, dtype: str) -> Array | None:
     while leaves and type(leaves[0]) is list:
         if set(map(type, leaves)) != {list} or len(set(map(len, leaves))) != 1:
             return None
+        if len(shape) == MAX_RANK:
+            raise InvalidArgument(f"JSON Value: {shown(value)} is nested deeper than {MAX_RANK} levels")
         shape.append(len(leaves[0]))
         leaves = list(chain.from_iterable(leaves))
     return _flat(leaves, set(map(type, leaves)), dtype, shape)

@@ -54,6 +54,8 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _pretty(value: Any, level: int) -> str:
+    if level > _SHOWN_BYTES:  # each level takes a byte at least, so this deep nothing is shown
+        return ""
     if isinstance(value, dict):
         if not value:
             return "{}"
@@ -61,7 +63,7 @@ def _pretty(value: Any, level: int) -> str:
         members = ",\n".join(f"{inner}{quoted(key)}: {_pretty(item, level + 1)}" for key, item in value.items())
         return f"{{\n{members}\n{'    ' * level}}}"
     if isinstance(value, list):
-        return f"[{', '.join(_pretty(item, level) for item in value[:_SHOWN_BYTES])}]"
+        return f"[{', '.join(_pretty(item, level + 1) for item in value[:_SHOWN_BYTES])}]"
     return _scalar(value)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import FailedPrecondition, InvalidArgument, NotFound
 from serving.sources.version_policy import All, Latest, Specific, VersionPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class ModelConfig:
 
     name: str
     base_path: str
-    policy: VersionPolicy = Latest()
+    policy: VersionPolicy = field(default_factory=Latest)
 
 
 def check_models(models: Sequence[ModelConfig]) -> None:
@@ -31,7 +33,7 @@ def check_models(models: Sequence[ModelConfig]) -> None:
         if times > 1:
             raise InvalidArgument(f"Illegal to list model {name} multiple times in config list")
     for model in models:
-        if not os.path.isabs(model.base_path) and "://" not in model.base_path:
+        if not Path(model.base_path).is_absolute() and "://" not in model.base_path:
             raise InvalidArgument(
                 f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
             )
@@ -47,9 +49,7 @@ def read_models_config(path: str) -> tuple[ModelConfig, ...]:
     from tensorflow_serving.config import model_server_config_pb2
 
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+        config = text_format.Parse(Path(path).read_text("utf-8"), model_server_config_pb2.ModelServerConfig())
     except OSError as error:
         raise NotFound(f"{path}; {error.strerror}") from None
     except (text_format.ParseError, UnicodeDecodeError) as error:

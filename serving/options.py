@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from serving.core.loader_harness import RetryOptions
-from serving.model_config import ModelConfig
+
+if TYPE_CHECKING:
+    from serving.model_config import ModelConfig
 
 
 @dataclass(frozen=True)

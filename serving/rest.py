@@ -8,21 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from google.protobuf import json_format
 
 from serving import json_tensor, tensor_json
 from serving.core.servable_id import MAX_VERSION
-from serving.data_plane import DataPlane
 from serving.errors import Code, InvalidArgument, ServingError, Unimplemented, from_exception
 from serving.json_document import parse_object, signature_name
 from serving.json_examples import examples_from_json
 from serving.json_text import quoted
 from serving.model_spec import ModelSpec
 from serving.status_proto import signature_def_map, status_response
-from serving.workers import Workers
+
+if TYPE_CHECKING:
+    from serving.data_plane import DataPlane
+    from serving.workers import Workers
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

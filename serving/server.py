@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from serving.core.servable_id import ServableId
 from serving.core.servable_state_monitor import ServableStateMonitor, startup_error
-from serving.core.source import Source
 from serving.data_plane import DataPlane
 from serving.errors import InvalidArgument
 from serving.model_config import check_models
-from serving.options import ServerOptions
 from serving.server_core import ServerCore
 from serving.sources.file_system_storage_path_source import FileSystemStoragePathSource
 from serving.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.core.servable_id import ServableId
+    from serving.core.servable_state import ServableState
+    from serving.core.source import Source
+    from serving.options import ServerOptions
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +104,9 @@ class Server:
         self._stopping, self._changed = asyncio.Event(), asyncio.Event()
         workers = Workers(4 * (os.cpu_count() or 1))
         try:
+            await self._imported(workers, self._stopping)
             self._core.connect(self._source)
-            if self.options.wait_for_models:
+            if self.options.wait_for_models and not self._stopping.is_set():
                 await self._models_available(self._changed, self._stopping)
             if not self._stopping.is_set():
                 await self._transports(workers, started, self._stopping)
@@ -115,10 +121,23 @@ class Server:
             if event:
                 event.set()
 
+    async def _imported(self, workers: Workers, stopping: asyncio.Event) -> None:
+        """Imports TensorFlow once, on a worker, or gives up when told to stop. Two threads at once could deadlock."""
+        tasks = [asyncio.ensure_future(workers.run(_import_tensorflow)), asyncio.ensure_future(stopping.wait())]
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for task in done:
+            task.result()
+
     async def _models_available(self, changed: asyncio.Event, stopping: asyncio.Event) -> None:
         """Waits until each model has a version that is AVAILABLE or END; raises Unknown if one ended."""
         loop = asyncio.get_running_loop()
-        unsubscribe = self.monitor.subscribe(lambda _: loop.call_soon_threadsafe(changed.set))
+
+        def wake(_: ServableState) -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        unsubscribe = self.monitor.subscribe(wake)
         names = [model.name for model in self.options.models]
         try:
             while not all(map(self.monitor.decided, names)):
@@ -137,7 +156,8 @@ class Server:
         from serving.http_server import RestServer
         from serving.rest import RestApi
 
-        options, servers = self.options, []
+        options = self.options
+        servers: list[GrpcServer | RestServer] = []
         timeout_s = options.rest_api_timeout_ms / 1000 if options.rest_api_timeout_ms > 0 else None
         try:
             if options.grpc_port:
@@ -156,6 +176,11 @@ class Server:
         from serving.servables.saved_model_loader import SavedModelLoader
 
         return SavedModelLoader(servable_id, path, enable_warmup=self.options.enable_model_warmup)
+
+
+def _import_tensorflow() -> None:
+    importlib.import_module("serving.servables.saved_model_loader")
+    importlib.import_module("serving.grpc_server")
 
 
 def _check(options: ServerOptions, source: Source | None) -> None:

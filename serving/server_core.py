@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.core.aspired_versions_manager import AspiredVersionsManager
 from serving.core.event_bus import EventBus
 from serving.core.loader import Loader
-from serving.core.loader_harness import RetryOptions
-from serving.core.servable_data import ServableData
-from serving.core.servable_handle import ServableHandle
 from serving.core.servable_id import ServableId
 from serving.core.servable_request import ServableRequest
-from serving.core.servable_state import ServableState
 from serving.core.servable_state_monitor import ServableStateMonitor
-from serving.core.source import Source
 from serving.core.source_adapter import UnarySourceAdapter
 from serving.errors import InvalidArgument
-from serving.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from serving.core.loader_harness import RetryOptions
+    from serving.core.servable_data import ServableData
+    from serving.core.servable_handle import ServableHandle
+    from serving.core.servable_state import ServableState
+    from serving.core.source import Source
+    from serving.model_spec import ModelSpec
 
 LoaderFactory = Callable[[ServableId, str], Loader]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from serving.core.servable_state import ServableState
 from serving.errors import Code
-from serving.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from serving.core.servable_state import ServableState
+    from serving.model_spec import ModelSpec
 
 
 def status_response(states: Sequence[ServableState]) -> Any:

@@ -6,14 +6,16 @@ Source: TF Serving util/json_tensor.cc at 2.20.0 with RapidJSON v1.1.0's PrettyW
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.json_text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 Array = NDArray[Any]
 _INDENT = "    "

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from serving.core.loader_harness import State
-from serving.core.servable_id import ServableId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.core.servable_id import ServableId
 
 
 class Action(Enum):

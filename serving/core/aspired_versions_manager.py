@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from serving.core.aspired_version_policy import (
     Action,
@@ -13,14 +14,16 @@ from serving.core.aspired_version_policy import (
     availability_preserving_policy,
 )
 from serving.core.basic_manager import BasicManager
-from serving.core.event_bus import EventBus
-from serving.core.loader import Loader
 from serving.core.loader_harness import RetryOptions, State
-from serving.core.servable_data import ServableData
-from serving.core.servable_handle import ServableHandle
-from serving.core.servable_id import ServableId
-from serving.core.servable_request import ServableRequest
-from serving.core.servable_state import ServableState
+
+if TYPE_CHECKING:
+    from serving.core.event_bus import EventBus
+    from serving.core.loader import Loader
+    from serving.core.servable_data import ServableData
+    from serving.core.servable_handle import ServableHandle
+    from serving.core.servable_id import ServableId
+    from serving.core.servable_request import ServableRequest
+    from serving.core.servable_state import ServableState
 
 log = logging.getLogger(__name__)
 AspiredVersionPolicy = Callable[[Sequence[AspiredServableStateSnapshot]], "ServableAction | None"]
@@ -64,8 +67,8 @@ class AspiredVersionsManager:
         """The versions that can be looked up now."""
         return self._basic.available_ids()
 
-    def stop(self) -> None:
-        """Takes no further list and decides nothing more; what is loaded stays until the process ends."""
+    def stop(self, timeout_s: float = 5) -> None:
+        """Takes no further list, unloads what is loaded; waits at most `timeout_s` seconds for it."""
         with self._wake:
             self._stopped = True
             self._pending.clear()
@@ -73,6 +76,14 @@ class AspiredVersionsManager:
             harness.cancel_load_retries()
         self._notify()
         self._thread.join()
+        for harness in self._basic.harnesses():
+            if harness.state is State.READY:
+                self._basic.unload(harness.id)
+        with self._wake:
+            self._wake.wait_for(self._all_unloaded, timeout_s)
+
+    def _all_unloaded(self) -> bool:
+        return not any(harness.state in _GOING[:-1] for harness in self._basic.harnesses())
 
     def _notify(self) -> None:
         with self._wake:

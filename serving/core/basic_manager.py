@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from serving.core.event_bus import EventBus
-from serving.core.loader import Loader
 from serving.core.loader_harness import LoaderHarness, RetryOptions, State
-from serving.core.servable_data import ServableData
-from serving.core.servable_handle import ServableHandle
-from serving.core.servable_id import ServableId
-from serving.core.servable_request import ServableRequest
 from serving.core.servable_state import ManagerState, ServableState
 from serving.core.serving_map import ServingMap
 from serving.core.transitions import Transitions
 from serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.core.event_bus import EventBus
+    from serving.core.loader import Loader
+    from serving.core.servable_data import ServableData
+    from serving.core.servable_handle import ServableHandle
+    from serving.core.servable_id import ServableId
+    from serving.core.servable_request import ServableRequest
 
 log = logging.getLogger(__name__)
 _GONE = (State.NEW, State.DISABLED, State.ERROR)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from serving.core.loader import Loader
 from serving.core.retrier import retry
-from serving.core.servable_id import ServableId
 from serving.errors import FailedPrecondition, ServingError, from_exception
+
+if TYPE_CHECKING:
+    from serving.core.loader import Loader
+    from serving.core.servable_id import ServableId
 
 
 class State(Enum):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from serving.errors import ServingError, from_exception
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

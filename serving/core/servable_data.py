@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from serving.core.servable_id import ServableId
 from serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from serving.core.servable_id import ServableId
 
 T = TypeVar("T")
 

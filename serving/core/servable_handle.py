@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from serving.core.servable_id import ServableId
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.core.servable_id import ServableId
 
 
 class ServableHandle:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from serving.core.servable_id import ServableId
-from serving.errors import ServingError
+if TYPE_CHECKING:
+    from serving.core.servable_id import ServableId
+    from serving.errors import ServingError
 
 
 class ManagerState(IntEnum):

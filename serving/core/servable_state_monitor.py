@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from serving.core.event_bus import EventBus
-from serving.core.servable_id import ServableId
 from serving.core.servable_state import ManagerState, ServableState
 from serving.errors import ServingError, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from serving.core.event_bus import EventBus
+    from serving.core.servable_id import ServableId
 
 _DECIDED = (ManagerState.AVAILABLE, ManagerState.END)
 

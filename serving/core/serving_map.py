@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.core.servable_handle import ServableHandle
 from serving.core.servable_id import ServableId
-from serving.core.servable_request import ServableRequest
 from serving.errors import NotFound
+
+if TYPE_CHECKING:
+    from serving.core.servable_request import ServableRequest
 
 
 class _Entry:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from serving.core.servable_data import ServableData
-from serving.core.servable_id import ServableId
 from serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from serving.core.servable_id import ServableId
 
 In = TypeVar("In")
 Out = TypeVar("Out")

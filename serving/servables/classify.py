@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
-from serving.servables.saved_model import SavedModelBundle
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.servables.saved_model import SavedModelBundle
 
 Array = NDArray[Any]
 # For each example its classes: (label, score).
@@ -60,11 +63,11 @@ def _results(count: int, classes: Array | None, scores: Array | None) -> Classif
         sizes = f"{classes.shape[1]} vs. {scores.shape[1]}"
         raise InvalidArgument(f"Tensors class and score should match in dim_size(1). Got {sizes}")
     shape = next(a.shape for a in (classes, scores) if a is not None)
-    labels = np.full(shape, b"", object) if classes is None else classes
-    numbers = np.zeros(shape, np.float32) if scores is None else scores
+    labels: Array = np.full(shape, b"", object) if classes is None else classes
+    numbers: Array = np.zeros(shape, np.float32) if scores is None else scores
     return [
-        [(label.decode("utf-8", "surrogateescape"), score) for label, score in zip(*row, strict=True)]
-        for row in zip(labels.tolist(), numbers.tolist(), strict=True)
+        [(label.decode("utf-8", "surrogateescape"), float(score)) for label, score in zip(*row, strict=True)]
+        for row in zip(labels, numbers, strict=True)
     ]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.errors import DataLoss
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MANIFEST = "assets.extra/manifest.json"
 _CHUNK_BYTES = 1 << 20
@@ -28,7 +31,8 @@ def verify_manifest(version_dir: Path) -> None:
         actual = f"sha256:{_sha256(version_dir / name)}"
         if actual != expected:
             raise DataLoss(
-                f"{version_dir} does not match its manifest: {name} was altered, expected {expected}. Received: {actual}"
+                f"{version_dir} does not match its manifest: {name} was altered, expected {expected}. "
+                f"Received: {actual}"
             )
 
 

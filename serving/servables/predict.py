@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from serving.errors import FailedPrecondition, InvalidArgument
-from serving.servables.saved_model import SavedModelBundle
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
 from serving.servables.tensor_proto import to_array
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from serving.servables.saved_model import SavedModelBundle
 
 Array = NDArray[Any]
 
@@ -21,6 +24,8 @@ def run_predict(
     """Runs one signature on one batch. Shapes are the model's own business: any is fed.
 
     Args:
+      bundle: The loaded SavedModel.
+      signature_name: Empty stands for `serving_default`.
       inputs: By alias; a lazy mapping may raise ServingError when it decodes a value, which happens after the names
         were checked.
       output_filter: Aliases of the outputs wanted; none stands for all.
@@ -42,8 +47,10 @@ def _check_size(signature: Signature, inputs: Mapping[str, Array]) -> None:
     given, wanted = set(inputs), set(signature.inputs)
     if len(given) > len(wanted) or (len(given) < len(wanted) and not signature.defaults):
         raise InvalidArgument(
-            f"input size does not match signature: {len(given)}!={len(wanted)} len({_set(given)}) != len({_set(wanted)})."
-            f" Sent extra: {_set(given - wanted)}. Missing but required: {_set(wanted - given - set(signature.defaults))}."
+            f"input size does not match signature: {len(given)}!={len(wanted)} "
+            f"len({_set(given)}) != len({_set(wanted)}). "
+            f"Sent extra: {_set(given - wanted)}. "
+            f"Missing but required: {_set(wanted - given - set(signature.defaults))}."
         )
 
 

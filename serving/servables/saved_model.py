@@ -5,15 +5,18 @@ Loaded by TensorFlow 1's loader, as upstream's C++ does: every SignatureDef is v
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import DataLoss, NotFound, ServingError, Unimplemented
 from serving.servables import signature as signatures
 from serving.servables.session_runner import SessionRunner
-from serving.servables.signature import Signature
 from serving.servables.tensorflow_errors import as_serving_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.servables.signature import Signature
 
 TAGS = ("serve",)
 _FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
@@ -53,9 +56,9 @@ def load_saved_model(path: str) -> SavedModelBundle:
 
 
 def _check_folder(path: str) -> None:
-    if os.path.exists(os.path.join(path, "export.meta")):
+    if Path(path, "export.meta").exists():
         raise Unimplemented("Session Bundle is deprecated and removed.")
-    if not any(os.path.exists(os.path.join(path, name)) for name in _FILES):
+    if not any(Path(path, name).exists() for name in _FILES):
         raise NotFound(
             "Specified file path does not appear to contain a SavedModel bundle "
             f"(should have a file called `saved_model.pb`)\nSpecified file path: {path}"
@@ -67,12 +70,11 @@ def _diagnosis(path: str, error: Exception) -> Exception:
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
-    file = os.path.join(path, _FILES[0])
-    if isinstance(error, ServingError) or not os.path.exists(file):
+    file = Path(path, _FILES[0])
+    if isinstance(error, ServingError) or not file.exists():
         return error
     try:
-        with open(file, "rb") as saved:
-            meta_graphs = saved_model_pb2.SavedModel.FromString(saved.read()).meta_graphs
+        meta_graphs = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
     except (DecodeError, OSError):
         return DataLoss(f"Can't parse {file} as binary proto")
     if any(set(graph.meta_info_def.tags) == set(TAGS) for graph in meta_graphs):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from serving.core.servable_id import ServableId
 from serving.servables.manifest import verify_manifest
 from serving.servables.saved_model import SavedModelBundle, load_saved_model
 from serving.servables.warmup import run_saved_model_warmup
+
+if TYPE_CHECKING:
+    from serving.core.servable_id import ServableId
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from serving.errors import Code, ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import DataLoss, InvalidArgument, Unimplemented
 from serving.servables.classify import run_classify
 from serving.servables.examples import serialized_examples
 from serving.servables.predict import run_predict
-from serving.servables.saved_model import SavedModelBundle
 from serving.servables.tensor_proto import to_array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving.servables.saved_model import SavedModelBundle
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
@@ -23,8 +26,8 @@ def run_saved_model_warmup(bundle: SavedModelBundle, path: str) -> None:
     Raises: ServingError of a record that cannot be read or answered: the version does not load then.
     Source: TF Serving servables/tensorflow/saved_model_warmup_util.cc at 2.20.0.
     """
-    file = os.path.join(path, WARMUP_FILE)
-    if not os.path.exists(file):
+    file = str(Path(path, WARMUP_FILE))
+    if not Path(file).exists():
         return
     for count, record in enumerate(_records(file), 1):
         _replay(bundle, _parse(record, file))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
-from serving.core.source import AspiredVersionsCallback
-from serving.model_config import ModelConfig
 from serving.sources.version_policy import Specific, aspired_versions, versions_found
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serving.core.source import AspiredVersionsCallback
+    from serving.model_config import ModelConfig
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +44,7 @@ class FileSystemStoragePathSource:
     def poll(self) -> None:
         """Looks once. A base path that cannot be listed makes the whole poll emit nothing: nothing changes then."""
         try:
-            found = {model.name: versions_found(os.listdir(model.base_path)) for model in self._models}
+            found = {model.name: versions_found(_children(model.base_path)) for model in self._models}
         except OSError as error:
             log.error(  # noqa: TRY400 - a folder that is not there is no bug
                 "FileSystemStoragePathSource encountered a filesystem access error: %s", error
@@ -54,13 +58,17 @@ class FileSystemStoragePathSource:
         _warn(model, found, versions)
         self._callback(
             model.name,
-            [ServableData(ServableId(model.name, v), os.path.join(model.base_path, found[v])) for v in versions],
+            [ServableData(ServableId(model.name, v), str(Path(model.base_path, found[v]))) for v in versions],
         )
 
     def _run(self) -> None:
         self.poll()
         while self._poll_wait_s > 0 and not self._stopped.wait(self._poll_wait_s):
             self.poll()
+
+
+def _children(base_path: str) -> list[str]:
+    return [child.name for child in Path(base_path).iterdir()]
 
 
 def _warn(model: ModelConfig, found: dict[int, str], versions: list[int]) -> None:

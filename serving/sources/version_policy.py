@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from serving.core.servable_id import MAX_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 # What absl::SimpleAtoi takes: blanks around, a sign, leading zeros.
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+[ \t\n\v\f\r]*", re.ASCII)

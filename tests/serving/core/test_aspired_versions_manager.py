@@ -1,0 +1,193 @@
+import threading
+
+import pytest
+
+from serving.core.aspired_versions_manager import AspiredVersionsManager
+from serving.core.event_bus import EventBus
+from serving.core.loader_harness import RetryOptions
+from serving.core.servable_data import ServableData
+from serving.core.servable_id import ServableId
+from serving.core.servable_request import ServableRequest
+from serving.core.servable_state import ManagerState
+from serving.core.servable_state_monitor import ServableStateMonitor
+from serving.errors import DataLoss, NotFound
+
+WAIT_S = 10
+
+
+class FakeLoader:
+    """Loads when it is let, fails as often as it is told."""
+
+    def __init__(self, servable="servable", failures=0):
+        self.servable, self.failures = servable, failures
+        self.tries, self.unloaded = 0, threading.Event()
+        self.may_load = threading.Event()
+        self.may_load.set()
+
+    def load(self):
+        self.may_load.wait()
+        self.tries += 1
+        if self.tries <= self.failures:
+            raise DataLoss("damaged")
+        return self.servable
+
+    def unload(self):
+        self.unloaded.set()
+
+
+class Chain:
+    def __init__(self, retries=0, interval_s=0.0):
+        bus = EventBus()
+        self.monitor = ServableStateMonitor(bus)
+        self.events = []
+        bus.subscribe(lambda state: self.events.append((state.id.version, state.state.name)))
+        self.manager = AspiredVersionsManager(bus, RetryOptions(retries, interval_s))
+
+    def aspire(self, **loaders):
+        data = [ServableData(ServableId("m", int(v[1:])), loader) for v, loader in loaders.items()]
+        self.manager.set_aspired_versions("m", data)
+
+    def await_state(self, version, state):
+        assert self.monitor.wait_until(ServableId("m", version), state, WAIT_S), self.events
+
+
+@pytest.fixture
+def chain():
+    chain = Chain()
+    yield chain
+    chain.manager.stop()
+
+
+def test_the_life_of_a_version(chain):
+    """START, LOADING, AVAILABLE, UNLOADING, END, in this order."""
+    loader = FakeLoader()
+    chain.aspire(v1=loader)
+    chain.await_state(1, ManagerState.AVAILABLE)
+    chain.aspire()
+    chain.await_state(1, ManagerState.END)
+
+    assert ["START", "LOADING", "AVAILABLE", "UNLOADING", "END"] == [state for _, state in chain.events]
+    assert loader.unloaded.is_set()
+
+
+def test_the_old_version_answers_until_the_new_one_does(chain):
+    """Availability-preserving, with handles."""
+    new = FakeLoader("new")
+    new.may_load.clear()
+    chain.aspire(v1=FakeLoader("old"))
+    chain.await_state(1, ManagerState.AVAILABLE)
+    chain.aspire(v2=new)
+    chain.await_state(2, ManagerState.LOADING)
+    with chain.manager.servable_handle(ServableRequest("m")) as handle:
+        assert "old" == handle.servable
+    new.may_load.set()
+    chain.await_state(1, ManagerState.END)
+
+    assert chain.events.index((2, "AVAILABLE")) < chain.events.index((1, "UNLOADING"))
+
+
+def test_a_version_is_unloaded_only_after_its_last_request(chain):
+    """A handle keeps it; a look-up does not find it any more."""
+    loader = FakeLoader()
+    chain.aspire(v1=loader)
+    chain.await_state(1, ManagerState.AVAILABLE)
+    handle = chain.manager.servable_handle(ServableRequest("m", 1))
+    chain.aspire()
+    chain.await_state(1, ManagerState.UNLOADING)
+    with pytest.raises(NotFound, match=r"Servable not found for request: Latest\(m\)"):
+        wait_gone(chain)
+
+    assert not loader.unloaded.is_set()
+
+    handle.release()
+    chain.await_state(1, ManagerState.END)
+
+    assert loader.unloaded.is_set()
+
+
+def wait_gone(chain):
+    """UNLOADING is published just before the look-up ends."""
+    for _ in range(10_000):
+        chain.manager.servable_handle(ServableRequest("m")).release()
+
+
+def test_a_failing_load_is_retried_then_ends_and_is_left_alone():
+    """END keeps the error; the same list again does not try again, un-aspiring and aspiring does."""
+    chain = Chain(retries=2)
+    loader = FakeLoader(failures=3)
+    chain.aspire(v1=loader)
+    chain.await_state(1, ManagerState.END)
+
+    assert 3 == loader.tries
+    assert "DATA_LOSS: damaged" == chain.monitor.state(ServableId("m", 1)).error.status()
+
+    chain.aspire(v1=loader)
+    chain.aspire()
+    chain.aspire(v2=FakeLoader())
+    chain.await_state(2, ManagerState.AVAILABLE)
+
+    assert 3 == loader.tries
+
+    chain.aspire(v1=loader)
+    chain.await_state(1, ManagerState.AVAILABLE)
+    chain.manager.stop()
+
+
+def test_a_load_that_fails_at_first_becomes_available():
+    """Retries are part of LOADING."""
+    chain = Chain(retries=2)
+    chain.aspire(v1=FakeLoader(failures=2))
+    chain.await_state(1, ManagerState.AVAILABLE)
+
+    assert ["START", "LOADING", "AVAILABLE"] == [state for _, state in chain.events]
+    chain.manager.stop()
+
+
+def test_un_aspiring_ends_the_retries():
+    """A pause of an hour between tries does not keep a version that nobody wants."""
+    chain = Chain(retries=5, interval_s=3600)
+    chain.aspire(v1=FakeLoader(failures=9))
+    chain.await_state(1, ManagerState.LOADING)
+    chain.aspire()
+    chain.await_state(1, ManagerState.END)
+    chain.manager.stop()
+
+
+def test_back_to_the_old_version_after_the_new_one_failed(chain):
+    """The old one was never unloaded and simply stays."""
+    old = FakeLoader("old")
+    chain.aspire(v1=old)
+    chain.await_state(1, ManagerState.AVAILABLE)
+    chain.aspire(v2=FakeLoader(failures=1))
+    chain.await_state(2, ManagerState.END)
+    chain.aspire(v1=old)
+    chain.aspire(v1=old, v3=FakeLoader())
+    chain.await_state(3, ManagerState.AVAILABLE)
+
+    assert [ServableId("m", 1), ServableId("m", 3)] == chain.manager.available_ids()
+    assert 1 == old.tries
+
+
+def test_a_version_on_its_way_out_can_come_back(chain):
+    """The list that wants it again waits until it is gone, then it is loaded anew."""
+    first = FakeLoader()
+    chain.aspire(v1=first)
+    chain.await_state(1, ManagerState.AVAILABLE)
+    handle = chain.manager.servable_handle(ServableRequest("m"))
+    chain.aspire()
+    chain.await_state(1, ManagerState.UNLOADING)
+    second = FakeLoader()
+    chain.aspire(v1=second)
+    handle.release()
+    chain.await_state(1, ManagerState.AVAILABLE)
+
+    assert first.unloaded.is_set()
+    assert 1 == second.tries
+
+
+def test_an_error_from_the_source_is_the_versions_status(chain):
+    """What cannot even become a loader ends with its reason."""
+    chain.aspire(v1=DataLoss("no such disk"))
+    chain.await_state(1, ManagerState.END)
+
+    assert "no such disk" == chain.monitor.state(ServableId("m", 1)).error.message
