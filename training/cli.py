@@ -66,6 +66,13 @@ def _complete(report: Path | None, name: str, started: datetime, error: str | No
         reports.complete(report, name, started, error)
 
 
+def _sentence(error: Exception) -> str:
+    """The error's own, or what the system says of a path, e.g. `cannot use /data: Permission denied`."""
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _option(parameter: str, hint: Any) -> click.Option:
     """`--source-commit` for source_commit; a Path for the annotated types, else the type itself."""
     origin, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)

@@ -71,7 +71,7 @@ def _description(directory: Path) -> Description:
 
 def _examples(path: Path) -> Examples:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             features = {key.removeprefix(FEATURE): arrays[key] for key in arrays.files if key.startswith(FEATURE)}
             return Examples(features, arrays["label"], arrays["id"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -68,7 +68,7 @@ def _arrays(path: Path) -> dict[str, Array]:
     """The four arrays, of the right dtype and shape."""
     names = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in names if name in archive.files}
     except FileNotFoundError:
         raise SourceError(f"the data file {path} does not exist: give the path of mnist.npz, or builtin") from None
