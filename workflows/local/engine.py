@@ -184,9 +184,9 @@ class _Engine:
     def _pass(self) -> bool:
         operator, status = self._operator, self._status
         operator.locks.tidy(self._has_ended)
-        for node in status.nodes.values():
-            if node.type == "Pod" and node.fulfilled:
-                operator.publish(node.outputs)
+        for pod in status.nodes.values():
+            if pod.type == "Pod" and pod.fulfilled:
+                operator.publish(pod.outputs)
         if not self._begun():
             return bool(operator.shutdown) and self._end(FAILED, self._shutdown_message())
         self._check_deadline()

@@ -169,6 +169,8 @@ class Operator:
 
     def _execute_pod(self, name: str, template: Template, place: Place) -> Node:
         node = self.status.find(name) or self.initialize(name, "Pod", PENDING, template.name, place)
+        if node.fulfilled or self.pods.started(node.id):
+            return node
         node.inputs = self.inputs(template)
         if self.shutdown == "Terminate" or (self.shutdown and not place.on_exit):
             return self.mark(node, FAILED, f"workflow shutdown with strategy: {self.shutdown}")

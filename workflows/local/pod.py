@@ -120,12 +120,15 @@ class Pods:
             self.wake()
 
     async def _run_process(self, pod: _Pod) -> None:
-        inputs = [artifact for artifact in pod.template.inputs.artifacts if artifact.path]
         pod.folder.mkdir(parents=True)
-        if inputs:
+        for output in (*pod.template.outputs.artifacts, *pod.template.outputs.parameters):
+            # A container brings the folders that its outputs go to, such as /tmp.
+            inside(pod.folder, output.path or "").parent.mkdir(parents=True, exist_ok=True)
+        if pod.template.inputs.artifacts:
             await asyncio.to_thread(_place_inputs, pod)
         command, env = self._command(pod)
-        pod.process = Process(self.reaper, pod.folder / LOG, lambda line: self._progress(pod.node, line))
+        log = pod.folder / LOG
+        pod.process = Process(self.reaper, log, lambda line: self._progress(pod.node, line), apart=pod.result)
         if pod.stopped:
             self._end(pod, FAILED, pod.stopped)
             return

@@ -48,14 +48,18 @@ class Reaper:
 
 
 class Process:
-    """A running step. `code` is awaited for its end; `output` is the start of what it wrote to stdout."""
+    """A running step. `code` is awaited for its end; `output` is the start of what it wrote.
 
-    def __init__(self, reaper_: Reaper, log: Path, on_line: Callable[[str], None]) -> None:
+    stdout and stderr share one pipe, so the log has their lines in order; where the step's result is used (`apart`),
+    stderr goes to the log by itself and `output` is stdout alone.
+    """
+
+    def __init__(self, reaper_: Reaper, log: Path, on_line: Callable[[str], None], *, apart: bool) -> None:
+        self._apart = apart
         self.output = b""
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._reaper = reaper_
-        self._log_path = log
         self._log: IO[bytes] = log.open("ab", buffering=0)
         self._on_line = on_line
         self._line = b""
@@ -72,7 +76,7 @@ class Process:
                 env={**env, MARK: self._reaper.mark},
                 stdin=subprocess.DEVNULL,
                 stdout=write,
-                stderr=self._log,
+                stderr=self._log if self._apart else subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
