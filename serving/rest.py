@@ -6,6 +6,7 @@ Source: TF Serving model_servers/http_rest_api_handler.cc, http_rest_api_util.cc
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ _VERSION = rb"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _INFER = re.compile(rb"/v1/models/(?P<name>[^/:]+)" + _VERSION + rb":(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _LOOK = re.compile(rb"/v1/models(?:/(?P<name>[^/:]+))?" + _VERSION + rb"(?P<metadata>/metadata)?", re.IGNORECASE)
 _JSON = b"application/json"
+MAX_UNPACKED_BYTES = 100 << 20
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class RestApi:
         body = await _read(receive)
         if body is None:
             return
+        if any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"]):
+            body = gunzip(body)
         answer = await self._answer(scope, body)
         headers = [(b"content-length", str(len(answer.body)).encode())]
         if answer.content_type:
@@ -166,6 +170,16 @@ async def _read(receive: Receive) -> bytes | None:
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+def gunzip(body: bytes) -> bytes:
+    """The body unpacked; nothing if it cannot be, or is larger than upstream takes."""
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(body, MAX_UNPACKED_BYTES + 1)
+    except zlib.error:
+        return b""
+    return unpacked if unpacker.eof and len(unpacked) <= MAX_UNPACKED_BYTES else b""
 
 
 def _spec(match: re.Match[bytes]) -> ModelSpec:

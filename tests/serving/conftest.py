@@ -122,7 +122,8 @@ class Clients:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.rest = httpx.Client(base_url=f"http://127.0.0.1:{server.options.rest_api_port}", timeout=30)
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.options.grpc_port}")
+        unlimited = [("grpc.max_receive_message_length", -1)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.options.grpc_port}", unlimited)
 
     def close(self) -> None:
         self.rest.close()
