@@ -71,11 +71,16 @@ def seed(tmp_path_factory) -> Path:
     return remote.path
 
 
+@pytest.fixture(scope="session")
+def copy_remote():
+    """Copies a bare repository into a folder: quicker than to make its history again."""
+    return lambda source, folder: Remote(shutil.copytree(source, folder / "remote.git"))
+
+
 @pytest.fixture
-def remote(seed, tmp_path) -> Remote:
+def remote(seed, tmp_path, copy_remote) -> Remote:
     """A bare repository of the test's own."""
-    shutil.copytree(seed, tmp_path / "remote.git")
-    return Remote(tmp_path / "remote.git")
+    return copy_remote(seed, tmp_path)
 
 
 @pytest.fixture(scope="session")

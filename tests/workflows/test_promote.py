@@ -8,12 +8,19 @@ from workflows.release import release
 V1, V2, V3 = "20261122143000", "20261122150000", "20261122160000"
 
 
-@pytest.fixture
-def released(remote, manifest_of):
+@pytest.fixture(scope="module")
+def prepared(seed, tmp_path_factory, copy_remote, manifest_of):
     """A remote whose dev ran two versions of digits, one after the other."""
+    remote = copy_remote(seed, tmp_path_factory.mktemp("prepared"))
     release(str(remote), "dev", manifest_of(V1))
     release(str(remote), "dev", manifest_of(V2))
     return remote
+
+
+@pytest.fixture
+def released(prepared, tmp_path, copy_remote):
+    """A copy of it of the test's own."""
+    return copy_remote(prepared.path, tmp_path)
 
 
 def version(remote, environment: str) -> str | None:

@@ -9,12 +9,19 @@ from workflows.rollback import _before, rollback
 V1, V2, V3 = "20261122143000", "20261122150000", "20261122160000"
 
 
-@pytest.fixture
-def released(remote, manifest_of):
+@pytest.fixture(scope="module")
+def prepared(seed, tmp_path_factory, copy_remote, manifest_of):
     """A remote whose dev ran three versions of digits, one after the other."""
+    remote = copy_remote(seed, tmp_path_factory.mktemp("prepared"))
     for version in (V1, V2, V3):
         release(str(remote), "dev", manifest_of(version))
     return remote
+
+
+@pytest.fixture
+def released(prepared, tmp_path, copy_remote):
+    """A copy of it of the test's own."""
+    return copy_remote(prepared.path, tmp_path)
 
 
 def runs(remote, environment="dev", model="digits") -> str:

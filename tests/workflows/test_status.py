@@ -14,14 +14,21 @@ V1, V2 = "20261122143000", "20261122150000"
 DEV = "kustomize/overlays/dev/kustomization.yaml"
 
 
-@pytest.fixture
-def shipped(remote, manifest_of):
+@pytest.fixture(scope="module")
+def prepared(seed, tmp_path_factory, copy_remote, manifest_of):
     """Two versions of digits in dev, the first also in staging; cancer in dev."""
+    remote = copy_remote(seed, tmp_path_factory.mktemp("prepared"))
     release(str(remote), "dev", manifest_of(V1, accuracy=0.97))
     promote(str(remote), "digits", "staging")
     release(str(remote), "dev", manifest_of(V1, "cancer"))
     release(str(remote), "dev", manifest_of(V2, accuracy=0.99))
     return remote
+
+
+@pytest.fixture
+def shipped(prepared, tmp_path, copy_remote):
+    """A copy of it of the test's own."""
+    return copy_remote(prepared.path, tmp_path)
 
 
 def test_status_is_what_each_overlay_names(shipped, manifest_of):
