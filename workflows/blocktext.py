@@ -140,14 +140,15 @@ class Edits:
 
 def _leaves(node: Node) -> Iterator[Node]:
     """The scalars and flow collections below a node, in the order of the text."""
-    if isinstance(node, ScalarNode) or node.flow_style or not node.value:
-        yield node
-    elif isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _leaves(item)
+    if isinstance(node, SequenceNode) and node.value and not node.flow_style:
+        children = node.value
+    elif isinstance(node, MappingNode) and node.value and not node.flow_style:
+        children = [value for _, value in node.value]
     else:
-        for _, value in node.value:
-            yield from _leaves(value)
+        yield node
+        return
+    for item in children:
+        yield from _leaves(item)
 
 
 def _scalar(value: str) -> str:

@@ -6,7 +6,9 @@ the commit, and the user's clone untouched. Not here: what the commit says (rele
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from workflows.errors import RepositoryError
 from workflows.repository import Commit, Repository, run, words
 
 ATTEMPTS = 12
+STALE_S = 3.0
 AUTHOR = "Shipway <shipway@localhost>"
 
 
@@ -80,6 +83,7 @@ def _attempt(clone: Repository, branch: str, edit: Edit, author: str) -> Commit 
     if isinstance(change, str):
         return change
     commit = _commit(clone, head, change, author)
+    _unlock(clone, branch)
     _push(clone, commit, branch)
     return clone.log(commit, next(iter(change.files)))[0]
 
@@ -96,6 +100,18 @@ def _commit(clone: Repository, head: str, change: Change, author: str) -> str:
     return clone.git(*identity, "commit-tree", tree, "-p", head, stdin=change.message.encode())
 
 
+def _unlock(clone: Repository, branch: str) -> None:
+    """Takes away a lock that a push left behind when it was killed in the moment of its rename.
+
+    Git holds it for milliseconds and never clears it. Only where the remote is a folder; a server does it itself.
+    """
+    remote = Path(clone.remote())
+    for lock in (remote / "refs" / "heads" / f"{branch}.lock", remote / "HEAD.lock"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if time.time() - lock.stat().st_mtime > STALE_S:
+                lock.unlink()
+
+
 def _push(clone: Repository, commit: str, branch: str) -> None:
     """Pushes and tells a lost race from a refusal. Raises: PushLostError; RepositoryError."""
     outcome = run("push", "--porcelain", "--no-verify", "origin", f"{commit}:refs/heads/{branch}", cwd=clone.path)
@@ -107,10 +123,7 @@ def _push(clone: Repository, commit: str, branch: str) -> None:
         raise RepositoryError(f"the push to {remote} did not get through: {words(outcome.stderr)}")
     reason = refused[0].split("\t")[-1]
     if reason.startswith("[rejected]") or "lock ref" in reason or "failed to update ref" in reason:
-        raise PushLostError(
-            f"the push to {remote} was overtaken {ATTEMPTS} times ({reason}): try again; if nobody else pushes, a "
-            f"killed push may have left {branch}.lock in its refs/heads"
-        )
+        raise PushLostError(f"the push to {remote} was overtaken {ATTEMPTS} times ({reason}): try again in a minute")
     said = [
         line.removeprefix("remote:").strip()
         for line in outcome.stderr.decode(errors="replace").splitlines()

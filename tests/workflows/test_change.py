@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import random
@@ -6,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workflows import change
@@ -27,6 +29,18 @@ def start(remote, manifest) -> subprocess.Popen:
     """A process that releases a version; it prints an empty line once it is about to begin."""
     command = [sys.executable, "-c", RELEASE, str(remote), json.dumps(manifest)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def end(process: subprocess.Popen, *, everything: bool) -> None:
+    """Kills a process's group, or all that it ever started."""
+    try:
+        started = psutil.Process(process.pid).children(recursive=True) if everything else []
+    except psutil.NoSuchProcess:
+        started = []
+    os.killpg(process.pid, signal.SIGKILL)
+    for child in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def notes(text):
@@ -100,6 +114,28 @@ def test_a_branch_that_is_missing_is_named(remote):
         push_change(str(remote), "trunk", notes("a\n"))
 
 
+@pytest.mark.parametrize("name", ["refs/heads/main.lock", "HEAD.lock"])
+def test_the_lock_of_a_push_that_was_killed_is_taken_away(remote, name):
+    """Once it is older than any push that lives."""
+    (remote.path / name).touch()
+    os.utime(remote.path / name, (0, 0))
+
+    push_change(str(remote), "main", notes("a\n"))
+
+    assert ["Note"] == remote.subjects()
+    assert not (remote.path / name).exists()
+
+
+def test_the_lock_of_a_push_that_lives_is_respected(remote, monkeypatch):
+    """It is waited for, and then named."""
+    monkeypatch.setattr(change, "ATTEMPTS", 2)
+    (remote.path / "refs/heads/main.lock").touch()
+
+    with pytest.raises(RepositoryError, match=r"was overtaken 2 times .*try again in a minute"):
+        push_change(str(remote), "main", notes("a\n"), wait_s=0)
+    assert (remote.path / "refs/heads/main.lock").exists()
+
+
 def test_a_trailer_is_one_line(remote):
     """Two would become another trailer."""
     with pytest.raises(RepositoryError, match="trailer Model must be one line"):
@@ -120,7 +156,10 @@ def test_releases_in_several_processes_all_land_or_yield_to_a_newer_one(remote, 
 
 
 def test_a_release_killed_at_any_moment_leaves_the_remote_whole(remote, manifest_of):
-    """Fifteen versions, each run killed at a random moment and then run again: one commit each, no lock left."""
+    """Fifteen versions, each run killed at a random moment and then run again: one commit each, no lock left.
+
+    Every other kill takes git along, the remote's side as well.
+    """
     dice, killed, early = random.Random(3), 0, 0  # noqa: S311 - moments, not secrets
     for number in range(15):
         manifest = manifest_of(f"202611221430{number:02}")
@@ -129,7 +168,7 @@ def test_a_release_killed_at_any_moment_leaves_the_remote_whole(remote, manifest
         try:
             process.wait(dice.uniform(0, 0.12))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            end(process, everything=bool(number % 2))
             killed += 1
         process.communicate()
         remote.git("fsck", "--strict", "--connectivity-only")
