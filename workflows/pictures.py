@@ -82,11 +82,10 @@ class Example:
         """Whether a reader should look twice: a wrong answer, or sources that differ."""
         return self.right is False or not self.agree
 
-    @property
-    def verdict(self) -> str:
+    def verdict(self, letters: int = 18) -> str:
         """The answer for a caption: "7 ✓ 0.998", "9 ✗ 0.630" or, where the label is not known, "7 0.998"."""
         mark = {True: " ✓", False: " ✗", None: ""}[self.right]
-        return f"{one_line(self.first.prediction, COLUMNS - 8)}{mark} {self.first.score:.3f}"
+        return f"{one_line(self.first.prediction, letters)}{mark} {self.first.score:.3f}"
 
     @property
     def truth(self) -> str:
@@ -143,7 +142,7 @@ def _draw(axes: Axes, example: Example) -> None:
     else:
         axes.set_box_aspect(1)
         axes.text(0.06, 0.94, _features(example.first), va="top", fontsize=6, transform=axes.transAxes, color=INK)
-    axes.set_title(example.verdict, color=colour, fontweight="bold", fontsize=9)
+    axes.set_title(example.verdict(), color=colour, fontweight="bold", fontsize=9)
     axes.set_xlabel(f"{example.truth}\n{example.sources}\n{one_line(example.first.id, 24)}", color=MUTED, fontsize=7)
 
 
@@ -187,7 +186,9 @@ def _captions(row: Sequence[Example]) -> Iterator[Segment]:
     bad = Style(color="dark_orange", bold=True)
     for line in range(3):
         for example in row:
-            caption = one_line((example.verdict, example.truth, example.sources)[line], COLUMNS)
+            caption = one_line(
+                (example.verdict(COLUMNS - len(" ✓ 0.998")), example.truth, example.sources)[line], COLUMNS
+            )
             style = bad if example.odd else Style(bold=line == 0, dim=line > 0)
             yield Segment(caption + " " * (COLUMNS - cell_len(caption) + GAP), style)
         yield Segment.line()
@@ -231,6 +232,6 @@ def _table(found: Sequence[Example]) -> Table:
 def _cells(example: Example, names: Sequence[str]) -> list[Text]:
     item, features = example.first, example.first.features or {}
     style = "bold dark_orange" if example.odd else ""
-    told = [one_line(item.id), one_line(item.label) or "?", example.verdict, example.sources]
+    told = [one_line(item.id), one_line(item.label) or "?", example.verdict(), example.sources]
     values = [f"{features[name]:.4g}" if name in features else "" for name in names]
     return [Text(cell, style=style) for cell in told] + [Text(cell) for cell in values]

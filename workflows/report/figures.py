@@ -6,20 +6,22 @@ Not here: the colours themselves (`theme.py`), or the tables that stand beside e
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from workflows.report.formats import duration, metric, milliseconds, percent
-from workflows.report.theme import FIRST, INK, LINE, MUTED, PAPER, SECOND, THIRD, canvas, svg
+from workflows.report.theme import FIRST, INK, LINE, PAPER, SECOND, THIRD, canvas, svg
 from workflows.report.values import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from markupsafe import Markup
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from workflows.report.reports import Drift, StepRun
     from workflows.report.rows import SliceRow
@@ -31,10 +33,12 @@ MOST_ROWS = 30
 
 def curve(name: str, train: Sequence[float], validation: Sequence[float]) -> Markup:
     """Draws a metric by epoch: train solid with discs, validation dashed with squares."""
-    with canvas(2.5) as (figure, axes):
+    with canvas(1.75) as (figure, axes):
         for label, line, colour, style in (("train", train, FIRST, "o-"), ("validation", validation, SECOND, "s--")):
             if line:
-                axes.plot(range(1, len(line) + 1), line, style, color=colour, label=label, markerfacecolor=PAPER)
+                every = max(1, len(line) // 12)
+                epochs = range(1, len(line) + 1)
+                axes.plot(epochs, line, style, color=colour, label=label, markerfacecolor=PAPER, markevery=every)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         axes.grid(visible=False, axis="x")
@@ -50,14 +54,13 @@ def _lines(train: Sequence[float], validation: Sequence[float]) -> list[tuple[st
 def slices(name: str, rows: Sequence[SliceRow]) -> Markup:
     """Draws a metric by slice: a disc with its 95 % interval for this run, a hollow diamond for the serving version."""
     rows = rows[:MOST_ROWS]
-    with canvas(_height(len(rows))) as (figure, axes):
+    with _rows([row.name for row in rows]) as (figure, axes):
         for place, row in enumerate(rows):
             if row.interval:
                 axes.plot(row.interval, (place, place), color=FIRST, alpha=0.35, linewidth=4, solid_capstyle="butt")
         theirs, ours = [row.baseline for row in rows], [row.value for row in rows]
         _dots(axes, theirs, marker="D", edge=SECOND, face="none", label="serving version")
         _dots(axes, ours, marker="o", edge=FIRST, face=FIRST, label="this run")
-        _rows(axes, [row.name for row in rows])
         axes.set_xlabel(name)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
         worst = min(rows, key=lambda row: row.value)
@@ -74,7 +77,7 @@ def drift(rows: Sequence[Drift]) -> Markup:
     """Draws each feature's distance as a share of its own threshold, largest first; one over it is hatched, with ✗."""
     rows = rows[:MOST_ROWS]
     edge = max(1.1, min(2.0, rows[0].reach))
-    with canvas(_height(len(rows))) as (figure, axes):
+    with _rows([row.feature for row in rows]) as (figure, axes):
         for place, row in enumerate(rows):
             drawn = min(row.reach, edge)
             face, hatch = (SECOND, "////") if row.drifted else (FIRST, "")
@@ -83,7 +86,6 @@ def drift(rows: Sequence[Drift]) -> Markup:
                 axes.text(drawn, place, f" ✗ {metric(row.distance)}", va="center", fontsize=7.5)
         axes.axvline(1, color=INK, linewidth=1.2)
         axes.text(1, -0.75, "threshold", ha="center", fontsize=7.5)
-        _rows(axes, [row.feature for row in rows])
         axes.set_xlim(0, edge * (1.2 if rows[0].drifted else 1))
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xlabel("distance, as a share of the feature's threshold")
@@ -95,7 +97,7 @@ def drift(rows: Sequence[Drift]) -> Markup:
 def balance(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> Markup:
     """Draws the share of each label in each split, as bars side by side."""
     faces = ((FIRST, ""), (SECOND, "////"), (THIRD, "...."))
-    with canvas(2.6) as (figure, axes):
+    with canvas(1.9) as (figure, axes):
         for index, ((split, found), (face, hatch)) in enumerate(zip(counts.items(), faces, strict=False)):
             total = sum(found.values()) or 1
             shares = [found.get(label, 0) / total for label in labels]
@@ -110,13 +112,12 @@ def balance(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> M
 
 def latency(transports: Mapping[str, Mapping[str, float]]) -> Markup:
     """Draws the latency percentiles of each transport on one line from zero."""
-    with canvas(_height(len(transports)) + 0.1) as (figure, axes):
+    with _rows(list(transports)) as (figure, axes):
         for place, (_, found) in enumerate(transports.items()):
             known = {name: value for name, value in found.items() if math.isfinite(value)}
             axes.plot(list(known.values()), [place] * len(known), "-", color=LINE, linewidth=5, zorder=1)
             for (name, value), marker in zip(known.items(), "os^Dv", strict=False):
                 axes.plot(value, place, marker, color=FIRST, markersize=6, label=name if not place else None)
-        _rows(axes, list(transports))
         axes.set_xlim(left=0)
         axes.set_xlabel("ms per request")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0)
@@ -132,7 +133,7 @@ def timing(runs: Sequence[tuple[StepRun, datetime, float]]) -> Markup:
     """
     first = min(started for _, started, _ in runs)
     end = max((started - first).total_seconds() + seconds for _, started, seconds in runs) or 1.0
-    with canvas(_height(len(runs))) as (figure, axes):
+    with _rows([run.name for run, _, _ in runs]) as (figure, axes):
         for place, (run, started, seconds) in enumerate(runs):
             left = (started - first).total_seconds()
             face, hatch = (SECOND, "////") if run.failed else (FIRST, "")
@@ -141,7 +142,6 @@ def timing(runs: Sequence[tuple[StepRun, datetime, float]]) -> Markup:
             inside = left + seconds > 0.75 * end and left > 0.25 * end
             x = left - end / 80 if inside else left + seconds + end / 80
             axes.text(x, place, label, va="center", ha="right" if inside else "left", fontsize=7.5)
-        _rows(axes, [run.name for run, _, _ in runs])
         axes.set_xlim(0, end * 1.02)
         axes.set_xlabel("seconds after the first step began")
         longest, _, seconds = max(runs, key=lambda found: found[2])
@@ -149,16 +149,13 @@ def timing(runs: Sequence[tuple[StepRun, datetime, float]]) -> Markup:
         return svg(figure, "timing", f"{longest.name} took longest: {duration(seconds)}, {share} of the run.")
 
 
-def _height(rows: int) -> float:
-    return 0.85 + ROW_INCHES * rows
-
-
-def _rows(axes: Axes, names: Sequence[str]) -> None:
+@contextmanager
+def _rows(names: Sequence[str]) -> Iterator[tuple[Figure, Axes]]:
+    """Gives axes with a named row for each name, the first on top."""
     labels = [one_line(name, LABEL_LETTERS) or "(empty)" for name in names]
-    axes.set_yticks(range(len(names)), labels=labels)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    for label in axes.get_yticklabels():
-        label.set_color(INK)
-    axes.xaxis.label.set_color(MUTED)
+    with canvas(ROW_INCHES * (len(labels) + 0.2), max(map(len, labels))) as (figure, axes):
+        axes.set_yticks(range(len(names)), labels=labels, color=INK)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        yield figure, axes

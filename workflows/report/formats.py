@@ -37,9 +37,10 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.2f} s"
     if round(seconds, 1) < MINUTE:
         return f"{seconds:.1f} s"
-    if seconds < HOUR:
-        return f"{int(seconds) // MINUTE} min {int(seconds) % MINUTE} s"
-    return f"{int(seconds) // HOUR} h {int(seconds) % HOUR // MINUTE} min"
+    rounded = round(seconds)
+    if rounded < HOUR:
+        return f"{rounded // MINUTE} min {rounded % MINUTE} s"
+    return f"{rounded // HOUR} h {rounded % HOUR // MINUTE} min"
 
 
 def milliseconds(value: float | None) -> str:

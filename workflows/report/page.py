@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from workflows.report.facts import RunFacts
 
 MOST_LABELS = 30
-NOT_REPEATED = ("model", "version", "source_commit", "workflow", "uid")
+REPEATED = ("data", "epochs", "seed")
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,12 @@ def sections(reports: Reports) -> list[Section]:
 
 
 def commands(facts: RunFacts, model: str) -> tuple[str, ...]:
-    """Returns the commands that do the run again: same commit, data, seed and parameters."""
-    given = {name: value for name, value in facts.parameters.items() if name not in NOT_REPEATED}
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    """Returns the commands that do the run again on one machine: same commit, data, seed and epochs."""
+    given = {name: one_line(facts.parameters.get(name)) for name in REPEATED}
+    # No epochs, or 0, are as many as the model's config says.
+    flags = [f"--{name}={value}" for name, value in given.items() if value and (name, value) != ("epochs", "0")]
     checkout = ["git", "checkout", one_line(facts.source_commit)]
-    run = [".venv/bin/shipway", "run", model, *map(one_line, flags)]
+    run = [".venv/bin/shipway", "run", model, *flags]
     return (*([shlex.join(checkout)] if facts.source_commit else []), "make setup", shlex.join(run))
 
 

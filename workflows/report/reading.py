@@ -56,7 +56,10 @@ def read(paths: Mapping[str, Path]) -> Reports:
         export=_export(told["export"]),
         check=_check(told["check"]),
         release=_release(told["release"]),
-        runs={name: _run(name, values.mapping(found.get("step"))) for name, found in documents.items()},
+        serving=values.one_line(documents.get("baseline", {}).get("version")),
+        runs={
+            name: _run(name, values.mapping(found.get("step"))) for name, found in documents.items() if "step" in found
+        },
         unreadable=unreadable,
     )
 
@@ -235,6 +238,7 @@ def _release(told: Mapping[str, Any]) -> Release:
         environment=values.one_line(told.get("environment")) or "dev",
         commit=values.one_line(told.get("commit")),
         version=values.one_line(told.get("version")),
+        message=values.one_line(told.get("message")),
     )
 
 

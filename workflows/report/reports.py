@@ -199,16 +199,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Release:
-    """The commit that names the version in an environment; `commit` is empty when there is none."""
+    """The commit that names the version in an environment; without one, `message` says why."""
 
     environment: str
     commit: str
     version: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Reports:
-    """Every step's report. A step without one has defaults here and is not in `runs`; `unreadable` says why."""
+    """Every step's report. A step without one has defaults here and is not in `runs`; `unreadable` says why.
+
+    `serving` is the version that served when the run began, or empty.
+    """
 
     prepare: Prepare
     validate: Validate
@@ -218,5 +222,6 @@ class Reports:
     export: Export
     check: Check
     release: Release
+    serving: str
     runs: dict[str, StepRun]
     unreadable: dict[str, str]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOWER_IS_BETTER = ("loss", "error", "brier", "mae", "mse", "rmse")
 Z_95 = 1.96
+RARE = 0.05  # mistakes rarer than this stay pale
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _curve_row(name: str, line: Sequence[float]) -> CurveRow:
 def cells(confusion: Sequence[Sequence[int]]) -> list[list[Cell]]:
     """Returns the confusion matrix with shades: right answers by recall, wrong ones beside the worst wrong one."""
     shares = [[count / (sum(row) or 1) for count in row] for row in confusion]
-    worst = max((share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j), default=0) or 1
+    worst = max([RARE, *(share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j)])
     return [
         [Cell(count, i == j, shares[i][j] if i == j else shares[i][j] / worst) for j, count in enumerate(row)]
         for i, row in enumerate(confusion)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, LINE, PAPER, FIRST, SECOND, THIRD = (f"#0101{index:02x}" for index in range(1, 8))
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", FIRST: "first", SECOND: "second", THIRD: "third"}
-WIDTH_INCHES = 5.2
+WIDTH_INCHES, ABOVE_INCHES, BELOW_INCHES, LETTER_INCHES = 5.2, 0.26, 0.45, 0.072
 
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the page's own font
@@ -56,13 +56,24 @@ _METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 @contextmanager
-def canvas(height_inches: float) -> Iterator[tuple[Figure, Axes]]:
-    """Gives a figure with one set of axes; what is drawn inside is in the page's style."""
+def canvas(plot_inches: float, letters: int = 6) -> Iterator[tuple[Figure, Axes]]:
+    """Gives a figure with one set of axes; what is drawn inside is in the page's style.
+
+    The margins are laid out by hand: matplotlib's layout engines take twice the time of the drawing, and measure a
+    font that is not the page's.
+
+    Args:
+      plot_inches: The height inside the axes.
+      letters: The length of the longest label on the left.
+    """
     with rc_context(STYLE), warnings.catch_warnings():
         # A label may be in any script; the reader's browser has the glyphs, matplotlib's font need not.
         warnings.filterwarnings("ignore", message="Glyph")
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-        yield figure, figure.add_subplot()
+        height = plot_inches + ABOVE_INCHES + BELOW_INCHES
+        left = 0.12 + LETTER_INCHES * letters
+        inside = (left / WIDTH_INCHES, BELOW_INCHES / height, 1 - (left + 0.1) / WIDTH_INCHES, plot_inches / height)
+        figure = Figure(figsize=(WIDTH_INCHES, height))
+        yield figure, figure.add_axes(inside)
 
 
 def svg(figure: Figure, name: str, alt: str) -> Markup:

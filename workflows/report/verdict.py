@@ -50,7 +50,7 @@ def serving(reports: Reports) -> str:
     """Returns the version that the run was compared with, or an empty text for a first release."""
     baseline = reports.evaluate.baseline
     told = baseline.version if baseline else ""
-    return told or reports.gate.baseline_version or reports.validate.baseline_version
+    return told or reports.gate.baseline_version or reports.validate.baseline_version or reports.serving
 
 
 def broken(facts: RunFacts, reports: Reports) -> tuple[Failure, ...]:
@@ -94,7 +94,8 @@ def _refusal(step: str, reports: Reports) -> bool:
 
 def _sentence(outcome: str, reports: Reports, found: tuple[Failure, ...]) -> str:
     if outcome in {RELEASED, PASSED}:
-        where = f"Released to {reports.release.environment}" if outcome == RELEASED else "Passed, and not released"
+        kept = reports.release.message.rstrip(".") or "Passed, and not released"
+        where = f"Released to {reports.release.environment}" if outcome == RELEASED else kept
         return f"{where}: {_achieved(reports)}."
     if not found:
         return "The run did not succeed, and no step said why."

@@ -116,38 +116,47 @@ FULL: dict[str, dict[str, Any]] = {
 FULL = {name: {**found, "step": step(name, 3 * index)} for index, (name, found) in enumerate(FULL.items())}
 
 
+FACTS = RunFacts(
+    workflow="digits-20261122143000",
+    uid="0b9f5c3e-9f51-4f39-8f2a-7f9dd0b7c3a1",
+    status="Succeeded",
+    seconds=23.0,
+    source_commit="4d0c" * 10,
+    parameters={"model": "digits", "data": "builtin", "epochs": "2", "seed": "7"},
+)
+
+
+def save(directory: Path, reports: dict[str, Any]) -> dict[str, Path]:
+    """Writes reports as files, and returns them by step."""
+    directory.mkdir(exist_ok=True)
+    paths = {name: directory / f"{name}.json" for name in reports}
+    for name, path in paths.items():
+        path.write_text(json.dumps(reports[name]), encoding="utf-8")
+    return paths
+
+
+@pytest.fixture(scope="session")
+def released_run(tmp_path_factory) -> tuple[RunFacts, dict[str, Path]]:
+    """A run that released a version: what the engine knows, and its reports as files."""
+    return FACTS, save(tmp_path_factory.mktemp("run") / "reports", FULL)
+
+
 @pytest.fixture
 def full() -> dict[str, dict[str, Any]]:
-    """The reports of a run that released a version; yours to change."""
+    """The reports of that run; yours to change."""
     return copy.deepcopy(FULL)
 
 
 @pytest.fixture
 def facts() -> RunFacts:
     """What the engine knows of that run."""
-    return RunFacts(
-        workflow="digits-20261122143000",
-        uid="0b9f5c3e-9f51-4f39-8f2a-7f9dd0b7c3a1",
-        status="Succeeded",
-        seconds=23.0,
-        source_commit="4d0c" * 10,
-        parameters={"model": "digits", "data": "builtin", "epochs": "2", "seed": "7"},
-    )
+    return FACTS
 
 
 @pytest.fixture
 def saved(tmp_path: Path):
     """Saves reports as files, and returns them by step."""
-
-    def save(reports: dict[str, Any]) -> dict[str, Path]:
-        directory = tmp_path / "reports"
-        directory.mkdir(exist_ok=True)
-        paths = {name: directory / f"{name}.json" for name in reports}
-        for name, path in paths.items():
-            path.write_text(json.dumps(reports[name]), encoding="utf-8")
-        return paths
-
-    return save
+    return lambda reports: save(tmp_path / "reports", reports)
 
 
 @pytest.fixture
