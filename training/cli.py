@@ -44,15 +44,18 @@ def command(name: str, step: Callable[..., None], refusals: Refusals) -> click.C
 def run(name: str, step: Callable[..., None], values: dict[str, Any], refusals: Refusals) -> None:
     """Calls the step and completes its report, whatever happens.
 
-    A refusal becomes its one sentence on stderr and exit code 1; anything else is a bug and keeps its traceback.
+    A refusal, or a path that cannot be used, becomes one sentence on stderr and exit code 1; anything else is a bug
+    and keeps its traceback.
     """
     started = datetime.now(timezone.utc)
     report: Path | None = values.get("report")
+    known: Refusals = (*refusals, OSError)
     try:
         step(**values)
-    except refusals as error:
-        _complete(report, name, started, str(error))
-        click.echo(f"error: {error}", err=True)
+    except known as error:
+        sentence = _sentence(error)
+        _complete(report, name, started, sentence)
+        click.echo(f"error: {sentence}", err=True)
         sys.exit(1)
     except BaseException as error:
         _complete(report, name, started, f"{type(error).__name__}: {error}")

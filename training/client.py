@@ -13,20 +13,23 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from training import requests
 from training.errors import CheckError
 from training.examples import Array
-from training.server import Server
 
 TIMEOUT_S = 30.0
 Answer = dict[str, Array]
 
 
 class Client:
-    """One connection of each kind, kept open as a real caller would."""
+    """One connection of each kind, kept open as a real caller would.
 
-    def __init__(self, server: Server) -> None:
-        self._model = server.model
-        self._url = f"{server.rest}/v1/models/{server.model}:predict"
+    rest: The server's address, http://host:port; grpc_address: host:port.
+    version: The one to ask; None for the server's choice, its newest.
+    """
+
+    def __init__(self, model: str, *, rest: str, grpc_address: str, version: int | str | None = None) -> None:
+        self._model, self._version = model, version
+        self._url = f"{rest}/v1/models/{model}{'' if version is None else f'/versions/{version}'}:predict"
         self._http = httpx.Client(timeout=TIMEOUT_S)
-        self._channel = grpc.insecure_channel(server.grpc)
+        self._channel = grpc.insecure_channel(grpc_address)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def __enter__(self) -> "Client":  # noqa: PYI034 - typing.Self is newer than Python 3.10
@@ -56,8 +59,11 @@ class Client:
 
     def grpc(self, features: Mapping[str, Array]) -> Answer:
         """Asks by gRPC; scores: <float32>[batch, labels]."""
+        request = requests.predict(self._model, features)
+        if self._version is not None:
+            request.model_spec.version.value = int(self._version)
         try:
-            answer = self._stub.Predict(requests.predict(self._model, features), timeout=TIMEOUT_S)
+            answer = self._stub.Predict(request, timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             raise CheckError(
                 f"the model server refused a gRPC predict: {error.code().name}: {error.details()}"

@@ -25,37 +25,60 @@ LOG_LINES = 20
 
 @dataclass(frozen=True)
 class Server:
-    """A server that said AVAILABLE.
+    """A server that was started; `wait` says when it is ready.
 
-    ready_seconds: From the start of its process until then.
+    rest: Its address, http://host:port; grpc: host:port.
+    started: time.monotonic() just before its process began.
     """
 
     model: str
     version: str
     rest: str
     grpc: str
-    pid: int
-    ready_seconds: float
+    process: "subprocess.Popen[bytes]"
+    started: float
+
+    def wait(self, timeout_s: float = READY_TIMEOUT_S) -> float:
+        """Seconds from the start of the process until the version is AVAILABLE.
+
+        Raises: CheckError (the process ended, the load failed, or timeout_s went by).
+        """
+        answer = "nothing"
+        while (waited := time.monotonic() - self.started) < timeout_s:
+            if (code := _ended(self.process)) is not None:
+                raise CheckError(f"the model server died with exit code {code} after {waited:.1f} s: see its log")
+            state, answer = self._state() or (None, answer)
+            if state == "AVAILABLE":
+                return round(time.monotonic() - self.started, 3)
+            if state == "END":
+                raise CheckError(f"the model server cannot load {self.model} {self.version}: {answer}")
+        raise CheckError(f"{self.model} {self.version} was not AVAILABLE after {timeout_s:g} s. Received: {answer}")
 
     def rss_mb(self) -> float:
         """Its resident size now, in MiB."""
-        return float(psutil.Process(self.pid).memory_info().rss) / 2**20
+        return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
+
+    def _state(self) -> tuple[str | None, str] | None:
+        """The version's state and the answer on one line; None while nobody listens."""
+        try:
+            response = httpx.get(f"{self.rest}/v1/models/{self.model}/versions/{self.version}", timeout=5.0)
+        except httpx.TransportError:
+            return None
+        text = " ".join(response.text.split())
+        try:
+            return response.json()["model_version_status"][0]["state"], text
+        except (ValueError, LookupError, TypeError):
+            return None, text
 
 
 @contextmanager
-def serving(
-    directory: Path,
-    model: str,
-    version: str,
-    command: Sequence[str] = COMMAND,
-    timeout_s: float = READY_TIMEOUT_S,
-) -> Iterator[Server]:
-    """Serves a version directory on free ports, and ends the process in any case.
+def serving(directory: Path, model: str, version: str, command: Sequence[str] = COMMAND) -> Iterator[Server]:
+    """Starts serving a version directory on free ports, and ends the process in any case.
+
+    After a CheckError, the server's last lines are on stdout.
 
     Args:
       command: The server's, without its flags, which are TensorFlow Serving's.
-      timeout_s: How long it may take until the version is AVAILABLE.
-    Raises: CheckError (it died, or was not ready in time); its last lines are on stdout then.
     """
     with tempfile.TemporaryDirectory(prefix="check-") as folder, ExitStack() as stack:
         base = Path(folder) / model
@@ -64,11 +87,10 @@ def serving(
         log = Path(folder) / "server.log"
         grpc, rest = _free_ports(2)
         flags = [f"--port={grpc}", f"--rest_api_port={rest}", f"--model_name={model}", f"--model_base_path={base}"]
+        started = time.monotonic()
         process = stack.enter_context(_process([*command, *flags], log))
         try:
-            address = f"http://127.0.0.1:{rest}"
-            seconds = _wait(process, f"{address}/v1/models/{model}/versions/{version}", timeout_s)
-            yield Server(model, version, address, f"127.0.0.1:{grpc}", process.pid, seconds)
+            yield Server(model, version, f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}", process, started)
         except CheckError:
             _show(log)
             raise
@@ -90,34 +112,12 @@ def _process(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[by
             process.wait()
 
 
-def _wait(process: "subprocess.Popen[bytes]", url: str, timeout_s: float) -> float:
-    """Seconds until the version is AVAILABLE; waiting for the process to end is the pause between two questions."""
-    started = time.monotonic()
-    answer = "nothing"
-    while (waited := time.monotonic() - started) < timeout_s:
-        try:
-            code = process.wait(PAUSE_S)
-        except subprocess.TimeoutExpired:  # noqa: PERF203 - it paces the loop
-            state, answer = _state(url) or (None, answer)
-            if state == "AVAILABLE":
-                return round(time.monotonic() - started, 3)
-        else:
-            raise CheckError(
-                f"the model server died with exit code {code} after {waited:.1f} s: see its last lines above"
-            )
-    raise CheckError(f"the model was not AVAILABLE after {timeout_s:g} s: see its last lines above. Received: {answer}")
-
-
-def _state(url: str) -> tuple[str | None, str] | None:
-    """The state and the whole answer; None while nobody listens."""
+def _ended(process: "subprocess.Popen[bytes]") -> int | None:
+    """The exit code, waited for as long as the pause between two questions should be."""
     try:
-        response = httpx.get(url, timeout=5.0)
-    except httpx.TransportError:
+        return process.wait(PAUSE_S)
+    except subprocess.TimeoutExpired:
         return None
-    try:
-        return response.json()["model_version_status"][0]["state"], response.text
-    except (ValueError, LookupError, TypeError):
-        return None, response.text
 
 
 def _free_ports(count: int) -> list[int]:

@@ -12,6 +12,7 @@ import pytest
 
 from training.evaluate import evaluate
 from training.examples import Examples
+from training.export import export
 from training.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,36 @@ def cancer_run(cancer_data: Path, run_step: Callable[..., "subprocess.CompletedP
 def digits_run(digits_data: Path, run_step: Callable[..., "subprocess.CompletedProcess[str]"]) -> SimpleNamespace:
     """The digits, trained as their config says and evaluated."""
     return finished(run_step, "digits", digits_data)
+
+
+@pytest.fixture(scope="session")
+def cancer_export(cancer_run: SimpleNamespace) -> Path:
+    """The tabular model's version directory."""
+    return exported(cancer_run)
+
+
+@pytest.fixture(scope="session")
+def digits_export(digits_run: SimpleNamespace) -> Path:
+    """The digits' version directory."""
+    return exported(digits_run)
+
+
+def exported(run: SimpleNamespace) -> Path:
+    """Exports a finished run."""
+    folder = run.dataset.parent
+    export(
+        model=run.model,
+        dataset=run.dataset,
+        trained=run.trained,
+        evaluation=run.evaluation,
+        version=VERSION,
+        source_commit="abc",
+        workflow="train-x",
+        uid="trace",
+        exported=folder / "exported",
+        report=folder / "export.json",
+    )
+    return folder / "exported"
 
 
 def finished(run_step: Callable[..., "subprocess.CompletedProcess[str]"], model: str, dataset: Path) -> SimpleNamespace:

@@ -56,7 +56,7 @@ def test_a_good_step_ends_with_0_and_a_complete_report(run_step, tmp_path):
             "cannot use /dev/null/x: Not a dir",
         ),
         ("validate", {"model": "digits", "dataset": "nowhere"}, "there is no dataset in nowhere"),
-        ("gate", {"model": "digits", "evaluation": "nowhere.json"}, "there is no report of evaluate at nowhere.json"),
+        ("gate", {"model": "digits", "evaluation": "no.json"}, "there is no report of evaluate at no.json"),
     ],
 )
 def test_bad_input_is_one_sentence_exit_code_1_and_a_report(run_step, tmp_path, step, flags, message):

@@ -10,9 +10,9 @@ from training.config import Bar, Config, Feature
 CONFIG = Config(
     labels=tuple("0123456789"),
     features=(Feature("images", shape=(28, 28, 1), low=0.0, high=1.0),),
-    epochs=12,
+    epochs=10,
     batch_size=64,
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     bars=(
         Bar("accuracy", bar=0.97, slice_bar=0.85, tolerance=0.01, slice_tolerance=0.06),
         Bar("loss", bar=0.2, tolerance=0.05, higher_is_better=False),

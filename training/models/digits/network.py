@@ -23,12 +23,11 @@ def build(config: Config, train: Examples) -> Any:
     x = keras.layers.Normalization(axis=None, mean=float(pixels.mean()), variance=float(pixels.var()), name="scale")(
         images
     )
-    x = keras.layers.Conv2D(16, 5, activation="relu", name="strokes")(x)
-    x = keras.layers.MaxPooling2D(name="strokes_pool")(x)
+    x = keras.layers.Conv2D(16, 5, strides=2, activation="relu", name="strokes")(x)
     x = keras.layers.Conv2D(32, 3, activation="relu", name="shapes")(x)
-    x = keras.layers.MaxPooling2D(name="shapes_pool")(x)
+    x = keras.layers.MaxPooling2D(name="pool")(x)
     x = keras.layers.Flatten(name="flat")(x)
-    x = keras.layers.Dense(128, activation="relu", name="hidden")(x)
+    x = keras.layers.Dense(96, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(0.25, name="dropout")(x)
     logits = keras.layers.Dense(len(config.labels), name="logits")(x)
     return keras.Model({"images": images}, logits, name="digits")
