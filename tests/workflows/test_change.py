@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,14 @@ def start(remote, manifest) -> subprocess.Popen:
     """A process that releases a version; it prints an empty line once it is about to begin."""
     command = [sys.executable, "-c", RELEASE, str(remote), json.dumps(manifest)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def seconds(process: subprocess.Popen) -> float:
+    """How long a release takes on this machine, from its empty line to its end."""
+    process.stdout.readline()
+    begin = time.perf_counter()
+    process.communicate()
+    return time.perf_counter() - begin
 
 
 def end(process: subprocess.Popen, *, everything: bool) -> None:
@@ -161,12 +170,13 @@ def test_a_release_killed_at_any_moment_leaves_the_remote_whole(remote, manifest
     Every other kill takes git along, the remote's side as well.
     """
     dice, killed, early = random.Random(3), 0, 0  # noqa: S311 - moments, not secrets
-    for number in range(15):
+    usual_s = seconds(start(remote, manifest_of("20261122143000")))
+    for number in range(1, 16):
         manifest = manifest_of(f"202611221430{number:02}")
         process = start(remote, manifest)
         process.stdout.readline()
         try:
-            process.wait(dice.uniform(0, 0.12))
+            process.wait(dice.uniform(0, usual_s))
         except subprocess.TimeoutExpired:
             end(process, everything=bool(number % 2))
             killed += 1
@@ -178,5 +188,6 @@ def test_a_release_killed_at_any_moment_leaves_the_remote_whole(remote, manifest
         release(str(remote), "dev", manifest)
 
         assert number + 1 == len(remote.subjects())
-    assert (killed > 5, early > 0) == (True, True), "the kills missed: the moments are wrong"
+    assert killed > 2, "the kills missed: the moments are wrong"
+    assert early > 0, "the kills missed: the moments are wrong"
     assert [] == list((remote.path / "refs").rglob("*.lock"))
