@@ -178,6 +178,11 @@ def cells(confusion: Sequence[Sequence[int]]) -> list[list[Cell]]:
     ]
 
 
+def mistakes(found: Evaluate) -> int:
+    """Returns how many test examples were given a wrong label."""
+    return sum(count for i, row in enumerate(found.confusion) for j, count in enumerate(row) if i != j)
+
+
 def mixed_up(found: Evaluate, most: int = 8) -> list[Confusion]:
     """Returns the pairs of labels that are mixed up most often."""
     pairs = [

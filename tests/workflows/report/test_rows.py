@@ -69,6 +69,7 @@ def test_confusions_are_ordered_by_how_often():
     """The worst pair is first, with its share of the true label."""
     found = evaluation(confusion=((8, 2), (5, 5)), labels=("cat", "dog"))
 
+    assert 7 == rows.mistakes(found)
     assert [("dog", "cat", 5, 0.5), ("cat", "dog", 2, 0.2)] == [
         (pair.label, pair.prediction, pair.count, pair.share) for pair in rows.mixed_up(found)
     ]
