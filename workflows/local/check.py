@@ -42,6 +42,9 @@ def _check_template(workflow: Workflow, template: Template, where: str, publishe
         _check_tags([template.process, template.mutexes, template.retry], known | {*ATTEMPT, *NAMES}, where)
     if template.retry or workflow.retry:
         _check_retry(template.retry or workflow.retry, where)
+    names = [call.name for call in template.calls]
+    if len(set(names)) < len(names):
+        raise WorkflowError(f"{where}: two tasks have the same name; give each its own")
     if template.timeout and "{{" not in template.timeout:
         durations.seconds(template.timeout)
     for call in template.calls:
@@ -55,9 +58,6 @@ def _check_template(workflow: Workflow, template: Template, where: str, publishe
         before = {call.name for earlier in (template.steps or ())[:index] for call in earlier}
         for call in group:
             _check_call(call, known, {f"steps.{name}" for name in before}, f"{where}: step {call.name}")
-    names = [call.name for call in template.calls]
-    if len(set(names)) < len(names):
-        raise WorkflowError(f"{where}: two tasks have the same name; give each its own")
 
 
 def _check_retry(strategy: object, where: str) -> None:

@@ -67,6 +67,8 @@ def _template(workflow: str, value: Any) -> Template:
     fields = Fields(f"{workflow}: template {name}", value, ignored.TEMPLATE)
     fields.refuse("daemon", "every step must end")
     kinds = [kind for kind in ("container", "script", "dag", "steps") if kind in fields]
+    if len(kinds) > 1:
+        raise WorkflowError(f"{fields.where}: one of container, script, dag or steps was expected. Received: {kinds}")
     template = Template(
         name=fields.required("name"),
         inputs=_parameters(fields.mapping("inputs"), inputs=True),
@@ -82,8 +84,8 @@ def _template(workflow: str, value: Any) -> Template:
         mutexes=_mutexes(fields),
     )
     fields.close()
-    if len(kinds) != 1:
-        raise WorkflowError(f"{fields.where}: one of container, script, dag or steps was expected. Received: {kinds}")
+    if not kinds:
+        raise WorkflowError(f"{fields.where}: one of container, script, dag or steps was expected. Received: none")
     if not template.process and (template.timeout or template.active_deadline):
         raise UnsupportedError(f"{fields.where}: only a container or script can have a timeout, as in Argo")
     return template

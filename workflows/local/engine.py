@@ -113,6 +113,7 @@ class _Engine:
                 self._loop.remove_signal_handler(number)
             pods.stop("the engine ended", on_exit=True, at_once=True)
             reaper.close()
+            self._operator.locks.close()
             self._save()
             self._watch.close(self._status)
         return self._status

@@ -22,6 +22,7 @@ class _Mutex:
         self._wake = wake
         self._file: int | None = None
         self._asking = False
+        self._closed = False
 
     def acquire(self, who: str) -> bool:
         if self.holder == who:
@@ -61,12 +62,20 @@ class _Mutex:
         fcntl.flock(file, fcntl.LOCK_EX)
         self._file = file
         self._asking = False
+        if self._closed:
+            self._unlock_file()
         self._wake()
 
     def _unlock_file(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def close(self) -> None:
+        """Lets go for good; a thread that still waits for the file lets go as soon as it gets it."""
+        self._closed = True
+        self.holder, self.queue = "", []
+        self._unlock_file()
 
     def abandon(self) -> None:
         """Lets go of a lock that nobody here waits for any more."""
@@ -97,6 +106,11 @@ class Locks:
                 if who and ended(who):
                     mutex.release(who)
             mutex.abandon()
+
+    def close(self) -> None:
+        """Gives back everything: the run has ended."""
+        for mutex in self._mutexes.values():
+            mutex.close()
 
     def _mutex(self, name: str) -> _Mutex:
         if name not in self._mutexes:

@@ -30,7 +30,13 @@ class Reaper:
     def __init__(self) -> None:
         self.mark = secrets.token_hex(16)
         command = [sys.executable, "-I", "-S", reaper.__file__, f"{MARK}={self.mark}"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def tell(self, sign: str, group: int) -> None:
         """Says that a group started (`+`) or is gone (`-`)."""

@@ -25,9 +25,7 @@ def _chain(local, make: str, use: str, **art) -> dict:
 
 def test_a_file_goes_on(local):
     """The path of each step is its own."""
-    status = local.run(
-        _chain(local, "echo 1 > {{outputs.artifacts.data.path}}", "cat {{inputs.artifacts.data.path}}")
-    )
+    status = local.run(_chain(local, "echo 1 > {{outputs.artifacts.data.path}}", "cat {{inputs.artifacts.data.path}}"))
 
     assert ("Succeeded", "1\n", "1\n") == (status.phase, local.log("use"), local.log("again"))
     assert local.directory / "artifacts" / "make" / "data" == status.find("wf.make").outputs.artifacts[0].path

@@ -92,7 +92,7 @@ def test_an_engine_that_is_killed_leaves_no_process_and_a_whole_state(local):
     """SIGKILL cannot be handled, so the reaper beside the engine ends what it started."""
     engine = _start(local, _document(local))
     engine.kill()
-    engine.wait()
+    engine.communicate(timeout=20)
 
     assert [] == _left(local)
     assert ("Running", "Running") == (
