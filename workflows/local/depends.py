@@ -15,6 +15,7 @@ from workflows.local.status import ERROR, FAILED, OMITTED, SKIPPED, SUCCEEDED
 
 WORD = r"[A-Za-z0-9][-A-Za-z0-9_]*(?:\.[A-Za-z]+)?"
 RESULTS = {"Succeeded": SUCCEEDED, "Failed": FAILED, "Errored": ERROR, "Skipped": SKIPPED, "Omitted": OMITTED}
+LOGIC = ("||", "&&", "!", "(", ")")
 GROUP_RESULTS = ("AnySucceeded", "AllFailed")
 
 
@@ -38,7 +39,11 @@ class Ended:
 def words(call: Call) -> list[str]:
     """The words of `depends`, e.g. `a.Succeeded`, in order."""
     found = Grammar("depends", WORD, str).tokens(call.depends)
-    return [token for token in found if re.fullmatch(WORD, token)]
+    other = [token for token in found if token not in LOGIC and not re.fullmatch(WORD, token)]
+    if other:
+        what = f"unexpected '{other[0]}'; write task names, &&, ||, ! and parentheses"
+        raise Fault(f"Invalid depends '{call.depends}': {what}")
+    return [token for token in found if token not in LOGIC]
 
 
 def dependencies(call: Call) -> list[str]:

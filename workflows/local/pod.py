@@ -121,9 +121,10 @@ class Pods:
 
     async def _run_process(self, pod: _Pod) -> None:
         pod.folder.mkdir(parents=True)
-        for output in (*pod.template.outputs.artifacts, *pod.template.outputs.parameters):
+        outputs = pod.template.outputs
+        for path in [item.path for item in outputs.artifacts] + [item.path for item in outputs.parameters]:
             # A container brings the folders that its outputs go to, such as /tmp.
-            inside(pod.folder, output.path or "").parent.mkdir(parents=True, exist_ok=True)
+            inside(pod.folder, path or "").parent.mkdir(parents=True, exist_ok=True)
         if pod.template.inputs.artifacts:
             await asyncio.to_thread(_place_inputs, pod)
         command, env = self._command(pod)

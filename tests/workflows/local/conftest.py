@@ -76,6 +76,7 @@ class Local:
 
 @pytest.fixture
 def local(tmp_path: Path) -> Local:
+    """Runs in a folder of the test's own."""
     return Local(tmp_path)
 
 

@@ -63,11 +63,7 @@ def test_a_folder_that_holds_a_run_is_refused(local):
         ("workflow.creationTimestamp", "2026-11-22T14:30:05Z"),
         ("workflow.creationTimestamp.RFC3339", "2026-11-22T14:30:05Z"),
         ("workflow.creationTimestamp.s", "1795357805"),
-        (
-            "workflow.creationTimestamp.Y}}{{workflow.creationTimestamp.m}}{{workflow.creationTimestamp.d}}"
-            "{{workflow.creationTimestamp.H}}{{workflow.creationTimestamp.M}}{{workflow.creationTimestamp.S",
-            "20261122143005",
-        ),
+        ("}}{{".join(f"workflow.creationTimestamp.{letter}" for letter in "YmdHMS"), "20261122143005"),
         ("node.name", "wf.t"),
         ("pod.name", node_id("wf-v", "wf.t")),
         ("tasks.name", "t"),

@@ -145,7 +145,7 @@ def test_a_transient_error_is_known_by_its_message():
 
 @pytest.mark.parametrize(("tries", "wait"), [(1, 30.0), (2, 60.0), (3, 120.0)])
 def test_backoff_grows_by_its_factor(tries, wait):
-    """duration * factor ^ (attempts - 1), from the end of the last attempt."""
+    """It is duration * factor ^ (attempts - 1), from the end of the last attempt."""
     attempts = _attempts(tries)
     decision = decide(Retry(limit="9", backoff=True, duration="30s", factor="2"), attempts, attempts[-1].finished)
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.local.substitution import substitute, substitute_text, tags
@@ -22,7 +22,8 @@ def test_every_known_tag_is_replaced_and_the_rest_stays(parts, scope):
     assert [part[0] for part in parts if not isinstance(part, str)] == list(tags(text))
 
 
-@given(st.recursive(names, lambda inner: st.lists(inner) | st.dictionaries(names, inner)))
+@settings(max_examples=30)
+@given(st.recursive(names, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)))
 def test_structures_keep_their_shape(value):
     """Replacing nothing changes nothing; replacing everything changes the strings only."""
     tagged = json.loads(json.dumps(value))

@@ -48,14 +48,14 @@ def test_every_phase_has_its_symbol():
     )
 
     assert """\
-● wf             30 s  Running
-├─✔ prepare     1.0 s
-├─✖ check       1.0 s  main: Error (exit code 1): row 7 is missing
-├─● train        30 s
-├─◷ gate               Waiting for default/Mutex/gpu lock. Lock status: 0/1
-├─○ release            when 'a == b' evaluated false
-├─○ report             omitted: depends condition not met
-└─✔ onExit      1.0 s""" == _drawn(status)
+● wf          30 s  Running
+├─✔ prepare  1.0 s
+├─✖ check    1.0 s  main: Error (exit code 1): row 7 is missing
+├─● train     30 s
+├─◷ gate            Waiting for default/Mutex/gpu lock. Lock status: 0/1
+├─○ release         when 'a == b' evaluated false
+├─○ report          omitted: depends condition not met
+└─✔ onExit   1.0 s""" == _drawn(status)
 
 
 def test_groups_and_attempts_hang_below_what_they_belong_to():
