@@ -20,7 +20,7 @@ test: setup ## run the tests
 	@$(BIN)/pytest
 
 bench: setup ## measure engine overhead and version switches; prints a table
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench.py
 
 render: setup ## write workflows/rendered from the Hera workflows
 	@$(BIN)/shipway render

@@ -5,6 +5,7 @@ Each command is a file of `workflows/commands/`; none imports TensorFlow, Hera o
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from training.errors import TrainingError
 from workflows.errors import ShipwayError
 
 COMMANDS = (
@@ -71,11 +73,13 @@ def shipway(ctx: click.Context, directory: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Runs the command line and exits with its code."""
+    # Before TensorFlow is imported: its notes on CPU features are no news.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
-    except ShipwayError as error:
+    except (ShipwayError, TrainingError) as error:
         click.echo(f"shipway: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(error.exit_code if isinstance(error, ShipwayError) else 1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)

@@ -14,8 +14,8 @@ from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 # By role (an extra of pyproject.toml): the packages that it stands on.
 ROLES = {

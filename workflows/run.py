@@ -76,6 +76,9 @@ def run(
     Raises: UsageError (unknown model, no such data file); WorkflowError (a template that the engine refuses).
     """
     clone = Repository.open(workspace.clone)
+    known = clone.folders(commit, "training/models")
+    if model not in known:
+        raise UsageError(f"there is no model {model} at commit {commit[:12]}: the models are {', '.join(known)}")
     require_model(clone, commit, model)
     created, directory = _new(workspace.runs, f"train-{model}")
     source = directory / "source"

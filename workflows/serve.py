@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import tempfile
@@ -28,8 +27,6 @@ def serve(
     """
     for flag, number in {"port": port, "rest-api-port": rest_api_port}.items():
         _require_free(host, flag, number)
-    # Before TensorFlow is imported: its notes on CPU features are no news.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from serving.core.loader_harness import RetryOptions
     from serving.errors import ServingError
     from serving.options import ServerOptions

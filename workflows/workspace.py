@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = ".shipway"
 BRANCH = "main"
+USED = ("kustomize", "serving", "training", "workflows")
 BOT = ("-c", "user.name=shipway", "-c", "user.email=shipway@localhost")
 
 
@@ -124,8 +125,8 @@ def bring_in(workspace: Workspace, source: Path) -> str:
 
 
 def uncommitted(source: Path) -> list[str]:
-    """The files of the user's repository that differ from its last commit, new ones included."""
-    return [line[3:] for line in Repository(source).git("status", "--porcelain").splitlines()]
+    """The files that a run would use and that differ from the last commit, new ones included."""
+    return [line[3:] for line in Repository(source).git("status", "--porcelain", "--", *USED).splitlines()]
 
 
 def _bare(source: Path, path: Path) -> Path:

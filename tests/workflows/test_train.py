@@ -56,7 +56,7 @@ def test_every_pod_is_restricted(pods: dict[str, Any]):
     """Pod Security `restricted`, with a read-only root file system."""
     expected = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
 
-    assert {name: expected for name in pods} == {name: pod["container"]["securityContext"] for name, pod in pods.items()}
+    assert dict.fromkeys(pods, expected) == {name: pod["container"]["securityContext"] for name, pod in pods.items()}
 
 
 def test_every_pod_retries_the_platform_only(pods: dict[str, Any]):
@@ -110,7 +110,12 @@ def test_tasks_pass_exactly_what_templates_ask(workflow: dict[str, Any], pods: d
 
 def test_no_path_is_written_out(pods: dict[str, Any]):
     """Arguments name files by placeholder alone, so that the local engine can give each step its own."""
-    paths = [artifact["path"] for pod in pods.values() for kind in ("inputs", "outputs") for artifact in pod.get(kind, {}).get("artifacts", [])]
+    paths = [
+        artifact["path"]
+        for pod in pods.values()
+        for kind in ("inputs", "outputs")
+        for artifact in pod.get(kind, {}).get("artifacts", [])
+    ]
     arguments = [argument for pod in pods.values() for argument in pod["container"]["args"]]
 
     assert [] == [argument for argument in arguments for path in paths if path in argument]
@@ -118,9 +123,16 @@ def test_no_path_is_written_out(pods: dict[str, Any]):
 
 def test_exit_handler_reads_every_report(workflow: dict[str, Any], pods: dict[str, Any]):
     """Whatever ran and whatever broke, the page of the run is written from the reports that there are."""
-    handler = next(template for template in workflow["spec"]["templates"] if template["name"] == workflow["spec"]["onExit"])
+    handler = next(
+        template for template in workflow["spec"]["templates"] if template["name"] == workflow["spec"]["onExit"]
+    )
     given = handler["steps"][0][0]["arguments"]["artifacts"]
-    written = {output["globalName"] for pod in pods.values() for output in pod["outputs"]["artifacts"] if "globalName" in output}
+    written = {
+        output["globalName"]
+        for pod in pods.values()
+        for output in pod["outputs"]["artifacts"]
+        if "globalName" in output
+    }
 
     assert written == {artifact["from"].split(".")[-1].rstrip("}") for artifact in given}
     assert all(artifact["optional"] for artifact in given)

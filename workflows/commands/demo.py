@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="the main job, by commands that are echoed")
 @click.option("--port", default=8500, show_default=True, type=click.IntRange(1, 65535), help="gRPC.")
 @click.option("--rest-api-port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="REST.")
 @click.pass_obj

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="every change of what an environment ran")
 @click.argument("model")
 @click.option("--env", "environment", default="dev", show_default=True, metavar="ENV", help="The environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print every entry with its trailers as JSON.")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="make the workspace .shipway")
 @click.option("--remote", help="Follow this git remote (URL or path, with a branch main) instead of a new local one.")
 @click.pass_obj
 def command(directory: Path, *, remote: str | None) -> None:

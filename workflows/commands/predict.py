@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workflows.predict import Answers
 
 
-@click.command()
+@click.command(short_help="ask a running server about held-out examples")
 @click.argument("model")
 @click.option("--count", default=6, show_default=True, type=click.IntRange(1, 100), help="How many examples.")
 @click.option("--data", default="builtin", show_default=True, help="builtin, or the path of a data file.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="bring a version to the next environment")
 @click.argument("model")
 @click.option("--to", required=True, metavar="ENV", help="The environment to promote to: staging or prod.")
 @click.option("--from", "source", metavar="ENV", help="The environment to take it from; by default the one before.")

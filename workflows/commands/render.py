@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="write workflows/rendered from the Hera workflows")
 @click.option("--check", is_flag=True, help="Write nothing; fail if a rendered file is stale.")
 @click.pass_obj
 def command(directory: Path, *, check: bool) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="the page of a run")
 @click.argument("run", required=False)
 @click.option("--open", "in_browser", is_flag=True, help="Open it in the browser.")
 @click.option(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="restore what an environment ran before")
 @click.argument("model")
 @click.option("--env", "environment", required=True, metavar="ENV", help="The environment: dev, staging or prod.")
 @click.option("--bad", metavar="VERSION", help="Roll back only if this version runs; makes a retry safe.")

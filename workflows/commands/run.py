@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workflows.run import Run
 
 
-@click.command()
+@click.command(short_help="train, check and release a model")
 @click.argument("model")
 @click.option("--data", default="builtin", show_default=True, help="builtin, or the path of a data file.")
 @click.option("--epochs", type=click.IntRange(1), help="By default as many as the model's config says.")
@@ -30,7 +30,7 @@ def command(
 
     What runs is your last commit; what is not committed stays out. The release goes to dev.
     """
-    from workflows.local.tree import Tree
+    from workflows.local.tree import watcher
     from workflows.run import data_parameter, run
     from workflows.workspace import bring_in, make_workspace, top, uncommitted
 
@@ -41,7 +41,7 @@ def command(
     commit = bring_in(workspace, source)
     if left_out := uncommitted(source):
         click.echo(f"not part of this run, since not committed: {', '.join(left_out[:5])}", err=True)
-    outcome = run(workspace, commit, model, parameters, watch=None if as_json else Tree())
+    outcome = run(workspace, commit, model, parameters, watch=None if as_json else watcher())
     if as_json:
         click.echo(json.dumps(outcome.summary(), indent=2))
     else:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="serve what an environment's overlay names")
 @click.option("--env", "environment", required=True, metavar="ENV", help="The environment: dev, staging or prod.")
 @click.option("--port", default=8500, show_default=True, type=click.IntRange(0, 65535), help="gRPC; 0: off.")
 @click.option("--rest-api-port", default=8501, show_default=True, type=click.IntRange(0, 65535), help="REST; 0: off.")

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from workflows.status import Entry
 
+WIDE = 110  # columns; a narrower terminal shows no metrics, `--json` always does
 
-@click.command()
+
+@click.command(short_help="what runs where, read from git alone")
 @click.option("--json", "as_json", is_flag=True, help="Print every entry with its trailers as JSON.")
 @click.pass_obj
 def command(directory: Path, *, as_json: bool) -> None:
@@ -35,20 +37,27 @@ def command(directory: Path, *, as_json: bool) -> None:
 
 
 def table(entries: list[Entry], *, where: str = "environment") -> None:
-    """Prints entries as a table that fits 100 columns."""
+    """Prints entries as a table that fits 80 columns."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in (where, "model", "version", "digest", "commit", "age", "metrics"):
-        grid.add_column(column, no_wrap=column != "metrics")
+    columns = [where, "model", "version", "digest", "commit", "age"]
+    wide = console.width >= WIDE
+    for column in [*columns, "metrics"] if wide else columns:
+        grid.add_column(column, no_wrap=True)
     for entry in entries:
-        metrics = ", ".join(f"{name} {value:.4g}" for name, value in entry.metrics.items() if isinstance(value, float))
         first = entry.environment if where == "environment" else entry.subject.split()[0].lower()
-        digest = entry.digest.removeprefix("sha256:")[:12]
-        grid.add_row(first, entry.model, entry.version, digest, entry.commit[:12], age(entry.age_s), metrics)
-    Console().print(grid)
+        cells = [first, entry.model, entry.version, entry.digest.removeprefix("sha256:")[:12], entry.commit[:12]]
+        grid.add_row(*cells, age(entry.age_s), *([metrics(entry)] if wide else []))
+    console.print(grid)
+
+
+def metrics(entry: Entry) -> str:
+    """The metrics of a version's release, e.g. `accuracy 0.9817, loss 0.0499`."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in entry.metrics.items() if isinstance(value, float))
 
 
 def age(seconds: float) -> str:

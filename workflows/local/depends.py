@@ -6,6 +6,7 @@ Source: workflow/common/ancestry.go and evaluateDependsLogic in workflow/control
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from workflows.errors import UnsupportedError, WorkflowError
 from workflows.local.expression import Grammar
@@ -36,14 +37,15 @@ class Ended:
         return self.phase == RESULTS[name]
 
 
-def words(call: Call) -> list[str]:
-    """The words of `depends`, e.g. `a.Succeeded`, in order."""
-    found = Grammar("depends", WORD, str).tokens(call.depends)
+@cache
+def words(text: str) -> tuple[str, ...]:
+    """The words of a `depends`, e.g. `a.Succeeded`, in order. Raises: Fault where it holds anything but names and logic."""
+    found = Grammar("depends", WORD, str).tokens(text)
     other = [token for token in found if token not in LOGIC and not re.fullmatch(WORD, token)]
     if other:
         what = f"unexpected '{other[0]}'; write task names, &&, ||, ! and parentheses"
-        raise Fault(f"Invalid depends '{call.depends}': {what}")
-    return [token for token in found if token not in LOGIC]
+        raise Fault(f"Invalid depends '{text}': {what}")
+    return tuple(token for token in found if token not in LOGIC)
 
 
 def dependencies(call: Call) -> list[str]:
@@ -55,7 +57,7 @@ def dependencies(call: Call) -> list[str]:
 def check(call: Call, tasks: Mapping[str, Call], where: str) -> None:
     """Refuses a `depends` that is malformed or names what there is not. Raises: WorkflowError."""
     try:
-        for word in words(call) if call.depends else call.dependencies:
+        for word in words(call.depends) if call.depends else call.dependencies:
             _check_word(word, tasks, where)
         runs(call, tasks, lambda _: Ended(SUCCEEDED))
     except Fault as fault:

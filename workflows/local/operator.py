@@ -37,6 +37,7 @@ from workflows.local.variables import pod_name
 ACTIVE = ("Pod", "Steps", "DAG")
 FAIL_FAST = "template has failed or errored children and failFast enabled"
 SEPARATOR = re.compile(r"^(\[\d+\])?\.")
+RESULT = re.compile(r"(?:tasks|steps)\.(.+)\.outputs\.result")
 LOOP_OR_ATTEMPT = re.compile(r"(\([^()]*\))+$")
 ERROR_POLICIES = ("Always", "OnError", "OnTransientError")
 
@@ -65,6 +66,8 @@ class Operator:
     deadline: datetime | None = None
     due: list[datetime] = field(default_factory=list)  # when to look again, though nothing happens
     templates: dict[str, Template] = field(default_factory=dict)  # by id of the DAG's or steps' node they made
+    _prepared: dict[str, Template] = field(default_factory=dict)  # DAGs and steps with their inputs, by node name
+    _results: dict[str, set[str]] = field(default_factory=dict)  # the tasks whose result is used, by template name
 
     def execute(self, name: str, call: Call, place: Place) -> Node:
         """Brings the node called `name` on as far as it can go now, making it first where it is not there.
@@ -75,7 +78,7 @@ class Operator:
         if node and (node.fulfilled or self.pods.started(node.id)):
             return node
         try:
-            template = self._with_arguments(name, call)
+            template = self._prepare(name, call)
         except Fault as fault:
             self._refuse(node, name, call, place, str(fault))
             raise
@@ -186,8 +189,19 @@ class Operator:
         if not place.boundary:
             return False
         around = self.workflow.templates[self.status.nodes[place.boundary].template_name]
-        task = LOOP_OR_ATTEMPT.sub("", name).rpartition(".")[2]
-        return any(tag.endswith(f".{task}.outputs.result") for tag in tags([around.dag, around.steps, around.outputs]))
+        if around.name not in self._results:
+            used = (RESULT.fullmatch(tag) for tag in tags([around.dag, around.steps, around.outputs]))
+            self._results[around.name] = {match[1] for match in used if match}
+        return LOOP_OR_ATTEMPT.sub("", name).rpartition(".")[2] in self._results[around.name]
+
+    def _prepare(self, name: str, call: Call) -> Template:
+        """As `_with_arguments`; once only for a DAG or steps, which are looked at in every pass."""
+        template = self._prepared.get(name)
+        if template is None:
+            template = self._with_arguments(name, call)
+            if not template.process:
+                self._prepared[name] = template
+        return template
 
     def _with_arguments(self, name: str, call: Call) -> Template:
         """The template with its inputs' values, and its tags replaced. Raises: Fault where an input has none."""
@@ -213,7 +227,9 @@ class Operator:
         return self._replaced(name, call, template)
 
     def _replaced(self, name: str, call: Call, template: Template) -> Template:
-        scope = {**self.variables, "node.name": name, "tasks.name": call.name, "steps.name": call.name}
+        scope = {"node.name": name, "tasks.name": call.name, "steps.name": call.name}
+        if template.process:
+            scope = {**self.variables, **scope}  # a DAG's tasks get the variables when they start, as they are then
         if not (template.retry or self.workflow.retry):
             scope |= self._pod_variable(name, template)
         template = substitute(template, scope)

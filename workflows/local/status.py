@@ -205,5 +205,5 @@ class Status:
     def save(self) -> None:
         """Writes `workflow.json`, by a rename, so that a reader always finds a whole one."""
         temporary = self.directory / f".{FILE_NAME}"
-        temporary.write_text(json.dumps(self.document(), indent=1))
+        temporary.write_text(json.dumps(self.document(), separators=(",", ":")))
         temporary.replace(self.directory / FILE_NAME)
