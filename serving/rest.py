@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from google.protobuf import json_format
-
 from serving import json_tensor, tensor_json
 from serving.core.servable_id import MAX_VERSION
 from serving.errors import Code, InvalidArgument, ServingError, Unimplemented, from_exception
@@ -21,6 +19,7 @@ from serving.json_document import parse_object, signature_name
 from serving.json_examples import examples_from_json
 from serving.json_text import quoted
 from serving.model_spec import ModelSpec
+from serving.proto_json import message_json
 from serving.status_proto import signature_def_map, status_response
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class RestApi:
             return tensor_json.classification_results(call.classify(examples))
 
     def _status(self, spec: ModelSpec) -> str:
-        return f"{_message_json(status_response(self._plane.status(spec)))}\n"
+        return f"{message_json(status_response(self._plane.status(spec)))}\n"
 
     def _metadata(self, spec: ModelSpec) -> str:
         from tensorflow_serving.apis import model_pb2
@@ -154,10 +153,8 @@ class RestApi:
         with self._plane.open(spec) as call:
             model_spec = model_pb2.ModelSpec(name=call.spec.name)
             model_spec.version.value = call.spec.version
-            definitions = _message_json(signature_def_map(call.signature_defs()))
-        return (
-            f'{{\n"model_spec":{_message_json(model_spec)}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'
-        )
+            definitions = message_json(signature_def_map(call.signature_defs()))
+        return f'{{\n"model_spec":{message_json(model_spec)}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -217,10 +214,3 @@ def _page(status: int, reason: str) -> Answer:
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
-
-
-def _message_json(message: Any) -> str:
-    text: str = json_format.MessageToJson(
-        message, indent=1, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return text

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from serving.errors import FailedPrecondition, InvalidArgument
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
-from serving.servables.tensor_proto import to_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +59,7 @@ def _feeds(signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Array
         if alias in inputs:
             feeds[info.tensor] = inputs[alias]
         elif alias in signature.defaults:
-            feeds[info.tensor] = to_array(signature.defaults[alias])
+            feeds[info.tensor] = signature.defaults[alias]
         else:
             raise InvalidArgument(
                 f"Signature input alias: {alias}(feed name: {info.tensor}) not found in request and no default value "

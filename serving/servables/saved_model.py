@@ -78,7 +78,7 @@ def _diagnosis(path: str, error: Exception) -> Exception:
     except (DecodeError, OSError):
         return DataLoss(f"Can't parse {file} as binary proto")
     if any(set(graph.meta_info_def.tags) == set(TAGS) for graph in meta_graphs):
-        return error
+        return DataLoss(f"The SavedModel at {path} cannot be loaded: {error}")
     return NotFound(
         f"Could not find meta graph def matching supplied tags: {{ {' '.join(TAGS)} }}. To inspect available tag-sets "
         "in the SavedModel, please use the SavedModel CLI: `saved_model_cli`"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Array = NDArray[Any]
 DEFAULT_SIGNATURE = "serving_default"
 
 
@@ -21,21 +24,23 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signature takes and gives, by alias; `defaults` are TensorProtos of inputs that may be left out."""
+    """What a signature takes and gives, by alias; `defaults`: the values of inputs that may be left out."""
 
     method_name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, Array]
 
 
 def from_proto(signature_def: Any) -> Signature:
     """The plain form of a SignatureDef."""
+    from serving.servables.tensor_proto import to_array
+
     return Signature(
         signature_def.method_name,
         {alias: _tensor_info(info) for alias, info in signature_def.inputs.items()},
         {alias: _tensor_info(info) for alias, info in signature_def.outputs.items()},
-        dict(signature_def.defaults.items()),
+        {alias: to_array(proto) for alias, proto in signature_def.defaults.items()},
     )
 
 

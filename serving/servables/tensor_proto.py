@@ -77,8 +77,8 @@ def _by_tensorflow(proto: tensor_pb2.TensorProto) -> Array:
 
     try:
         return np.asarray(tf.make_ndarray(proto))
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"no array for dtype {proto.dtype}: {error}") from None
 
 
 def _proto_by_tensorflow(array: Array) -> tensor_pb2.TensorProto:

@@ -290,6 +290,7 @@ def test_metadata(half):
     )
     assert set(definitions.signature_def) == set(found)
     assert {"__saved_model_init_op", "serving_default"} < set(found)
+    assert ["dtype", "tensor_shape", "name"] == list(found["serving_default"]["inputs"]["x"])
     assert [{"size": "-1", "name": ""}] == found["serving_default"]["inputs"]["x"]["tensor_shape"]["dim"]
 
 
@@ -348,7 +349,9 @@ def test_many_clients_at_once(half):
 
     def ask(number: int) -> list[float]:
         body = json.dumps({"instances": [float(number)]})
-        return httpx.post(f"{half.rest.base_url}/v1/models/half:predict", content=body, timeout=30).json()["predictions"]
+        return httpx.post(f"{half.rest.base_url}/v1/models/half:predict", content=body, timeout=30).json()[
+            "predictions"
+        ]
 
     with ThreadPoolExecutor(16) as pool:
         assert [[n / 2 + 2] for n in range(64)] == list(pool.map(ask, range(64)))

@@ -1,0 +1,76 @@
+"""Lifecycle, data plane and transports keep apart."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "serving"
+TRANSPORTS = {"serving.rest", "serving.http_server", "serving.grpc_server", "grpc", "uvicorn"}
+TENSORFLOW = {"tensorflow", "tensorflow_serving"}
+PURE = [
+    "json_reader", "json_text", "json_tensor", "tensor_json", "core/aspired_version_policy", "sources/version_policy",
+]  # fmt: skip
+
+
+def imported(path):
+    """Every module that a file imports, in functions and for types too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module} | {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def under(names, *roots):
+    return {name for name in names for root in roots if name == root or name.startswith(f"{root}.")}
+
+
+@pytest.mark.parametrize(
+    ("files", "forbidden"),
+    [
+        ("core/*.py", {"serving.servables", "serving.sources", "serving.server", "serving.server_core",
+                       "serving.data_plane", *TRANSPORTS, *TENSORFLOW}),
+        ("sources/*.py", {"serving.servables", "serving.server_core", "serving.data_plane", *TRANSPORTS, *TENSORFLOW}),
+        ("servables/*.py", {"serving.sources", "serving.server", "serving.server_core", "serving.data_plane", *TRANSPORTS}),
+        ("server_core.py", {"serving.data_plane", "serving.server", *TRANSPORTS, *TENSORFLOW}),
+        ("data_plane.py", {"serving.server", *TRANSPORTS, *TENSORFLOW}),
+        ("rest.py", {"serving.grpc_server", "serving.server", "serving.core.aspired_versions_manager", "grpc"}),
+        ("grpc_server.py", {"serving.rest", "serving.http_server", "serving.server",
+                            "serving.core.aspired_versions_manager", "uvicorn"}),
+    ],
+)  # fmt: skip
+def test_a_layer_imports_nothing_of_those_above_it(files, forbidden):
+    """Lifecycle knows no TensorFlow and no transport; the data plane no transport; transports not each other."""
+    paths = list(PACKAGE.glob(files))
+
+    assert paths
+    assert {} == {path.name: wrong for path in paths if (wrong := under(imported(path), *forbidden))}
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_do_no_input_or_output(name):
+    """Policies and codecs are functions of their arguments."""
+    forbidden = {"os", "pathlib", "socket", "threading", "time", "asyncio", "logging"}
+
+    assert set() == imported(PACKAGE / f"{name}.py") & forbidden
+
+
+def test_the_command_line_is_read_without_heavy_imports():
+    """And bad options refused, and a server embedded, before TensorFlow is there."""
+    code = "import sys, serving.__main__, serving.server, serving.options; print({'tensorflow', 'grpc', 'uvicorn'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "set()\n" == result.stdout
+
+
+def test_the_private_entry_point_of_tensorflow_is_still_there():
+    """serving/servables/session_runner.py falls back to Session.run without it, 8 times slower."""
+    import tensorflow as tf
+
+    assert callable(tf.compat.v1.Session._make_callable_from_options)

@@ -1,0 +1,115 @@
+"""The server as a process: `python -m serving`."""
+
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+import serving.flags
+
+
+@pytest.fixture
+def serve(run_process, free_port, wait_until, half_plus_two, publish, tmp_path):
+    """A server process that answers, and its REST client."""
+    base = tmp_path / "half"
+    publish(half_plus_two, base, 1)
+    rest = free_port()
+    process = run_process(
+        f"--port={free_port()}", f"--rest_api_port={rest}", "--model_name=half", f"--model_base_path={base}"
+    )
+    client = httpx.Client(base_url=f"http://127.0.0.1:{rest}", timeout=60)
+
+    def answers():
+        assert process.poll() is None, process.communicate()
+        try:
+            return client.get("/v1/models/half").status_code == 200
+        except httpx.ConnectError:
+            return False
+
+    wait_until(answers)
+    yield process, client
+    client.close()
+
+
+def test_a_signal_lets_requests_in_flight_finish(serve):
+    """It stops accepting, answers what it has, and exits with 0."""
+    process, client = serve
+    answers = []
+    body = {"signature_name": "slow", "inputs": 300_000}
+    asking = threading.Thread(target=lambda: answers.append(client.post("/v1/models/half:predict", json=body)))
+    asking.start()
+    time.sleep(0.3)  # the request is on its way; nothing outside tells when it runs
+    process.terminate()
+    asking.join()
+
+    assert 0 == process.wait(20)
+    assert [{"outputs": 300_000}] == [answer.json() for answer in answers]
+    assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        ([], "INVALID_ARGUMENT: Both server_options.model_base_path and server_options.model_config_file are empty!"),
+        (["--port=0", "--model_base_path=/m"],
+         "INVALID_ARGUMENT: At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."),
+        (["--model_base_path=m"],
+         "INVALID_ARGUMENT: Expected model default to have an absolute path or URI; got base_path()=m"),
+    ],
+)  # fmt: skip
+def test_what_cannot_start(run_process, flags, error):
+    """Upstream's line on stdout, exit code 255, no traceback."""
+    process = run_process(*flags)
+    out, err = process.communicate(timeout=60)
+
+    assert (255, f"Failed to start server. Error: {error}\n") == (process.returncode, out)
+    assert "Traceback" not in err
+
+
+def test_a_port_that_is_taken(run_process, free_port, half_plus_two, publish, tmp_path):
+    """Each port has its sentence; no traceback."""
+    publish(half_plus_two, tmp_path, 1)
+    with socket.socket() as holder:
+        holder.bind(("0.0.0.0", 0))
+        holder.listen()
+        taken, free = holder.getsockname()[1], free_port()
+        base = f"--model_base_path={tmp_path}"
+        processes = [
+            run_process(f"--port={taken}", base),
+            run_process(f"--port={free}", f"--rest_api_port={taken}", base),
+        ]
+        outputs = [process.communicate(timeout=60) for process in processes]
+
+    assert [
+        "Failed to start server. Error: INVALID_ARGUMENT: Failed to BuildAndStart gRPC server\n",
+        f"Failed to start server. Error: UNAVAILABLE: Failed to start HTTP Server at localhost:{taken}\n",
+    ] == [out for out, _ in outputs]
+    assert [255, 255] == [process.returncode for process in processes]
+    assert "Traceback" not in "".join(err for _, err in outputs)
+
+
+def test_a_signal_while_waiting_for_a_first_version(run_process, free_port, wait_until, tmp_path):
+    """An empty base path is waited for; a signal ends that at once."""
+    process = run_process(f"--port={free_port()}", f"--model_base_path={tmp_path}")
+    line = wait_until(lambda: next((line for line in process.stderr if "No versions of servable" in line), None))
+    process.send_signal(signal.SIGINT)
+
+    assert f"found under base path {tmp_path}. Did you forget to name your leaf directory as a number" in line
+    assert 0 == process.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("flag", "code", "first"),
+    [("--help", 255, "usage: python -m serving\n"), ("--version", 0, "TensorFlow ModelServer: ")],
+)
+def test_answers_without_tensorflow(run_process, flag, code, first):
+    """Quick: nothing heavy is imported before the flags are read."""
+    process = run_process(flag)
+    out, err = process.communicate(timeout=60)
+
+    assert (code, "") == (process.returncode, err)
+    assert out.startswith(first)
+    assert len(out.splitlines()) == (2 if flag == "--version" else 2 + len(serving.flags.FLAGS))
