@@ -50,7 +50,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def dependencies(call: Call) -> list[str]:
     """The tasks that `call` waits for, each once, in the order in which they are named."""
-    named = [word.partition(".")[0] for word in words(call)] if call.depends else call.dependencies
+    named = [word.partition(".")[0] for word in words(call.depends)] if call.depends else call.dependencies
     return list(dict.fromkeys(named))
 
 
