@@ -73,7 +73,7 @@ def _in_process(model: Model, exported: Path, sample: Examples) -> dict[str, Arr
 
 
 def difference(answer: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
-    """The largest absolute difference of the numbers.
+    """The largest absolute difference of the numbers; NaN if one of them is, which is never within a tolerance.
 
     Raises: CheckError (an output is missing, has another shape, holds no number where one is, or other text).
     """
@@ -86,7 +86,7 @@ def difference(answer: Mapping[str, Array], expected: Mapping[str, Array]) -> fl
         if values.dtype == object:
             _same_text(name, received, values)
         else:
-            largest = max(largest, float(np.abs(received.astype(np.float64) - values).max()))
+            largest = float(np.maximum(largest, np.abs(received.astype(np.float64) - values).max()))
     return largest
 
 

@@ -17,11 +17,13 @@ def train(*, model: str, dataset: InputPath, epochs: int, seed: int, trained: Ou
 
     Args:
       epochs: 0 means the number in the model's config.
-    Raises: UnknownModelError; ArtifactError; DivergedError; TrainingError (negative epochs).
+    Raises: UnknownModelError; ArtifactError; DivergedError; TrainingError (epochs or seed out of range).
     """
     found = find(model)
     if epochs < 0:
         raise TrainingError(f"epochs must be 0 (the config's own number) or more. Received: epochs={epochs}")
+    if not 0 <= seed < 2**32:
+        raise TrainingError(f"seed must be an integer from 0 to 2**32 - 1. Received: seed={seed}")
     data = datasets.read(dataset, model)
     from training import fitting, weights
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from training.check import check, difference
-from training.errors import CheckError
+from training.errors import CheckError, TrainingError
 from training.server import serving
 
 DIES = (sys.executable, "-c", "import sys; print('out of cheese'); sys.exit(3)")
@@ -81,7 +81,7 @@ def test_a_damaged_export_is_refused(digits_run, digits_export, tmp_path):
     shutil.copytree(digits_export, tmp_path / "exported")
     (tmp_path / "exported" / "saved_model.pb").write_bytes(b"damaged")
 
-    with pytest.raises(Exception, match="saved_model|SavedModel|digits"):
+    with pytest.raises(TrainingError, match=r"SavedModel|digits"):
         check(
             model="digits",
             dataset=digits_run.dataset,
