@@ -126,6 +126,7 @@ class Clients:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{server.options.grpc_port}", unlimited)
 
     def close(self) -> None:
+        """Stops clients and server."""
         self.rest.close()
         self.channel.close()
         self.server.stop()

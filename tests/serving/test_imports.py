@@ -12,8 +12,13 @@ PACKAGE = ROOT / "serving"
 TRANSPORTS = {"serving.rest", "serving.http_server", "serving.grpc_server", "grpc", "uvicorn"}
 TENSORFLOW = {"tensorflow", "tensorflow_serving"}
 PURE = [
-    "json_reader", "json_text", "json_tensor", "tensor_json", "core/aspired_version_policy", "sources/version_policy",
-]  # fmt: skip
+    "json_reader",
+    "json_text",
+    "json_tensor",
+    "tensor_json",
+    "core/aspired_version_policy",
+    "sources/version_policy",
+]
 
 
 def imported(path):
@@ -28,23 +33,45 @@ def imported(path):
 
 
 def under(names, *roots):
+    """The names that are one of the roots or inside it."""
     return {name for name in names for root in roots if name == root or name.startswith(f"{root}.")}
 
 
 @pytest.mark.parametrize(
     ("files", "forbidden"),
     [
-        ("core/*.py", {"serving.servables", "serving.sources", "serving.server", "serving.server_core",
-                       "serving.data_plane", *TRANSPORTS, *TENSORFLOW}),
+        (
+            "core/*.py",
+            {
+                "serving.servables",
+                "serving.sources",
+                "serving.server",
+                "serving.server_core",
+                "serving.data_plane",
+                *TRANSPORTS,
+                *TENSORFLOW,
+            },
+        ),
         ("sources/*.py", {"serving.servables", "serving.server_core", "serving.data_plane", *TRANSPORTS, *TENSORFLOW}),
-        ("servables/*.py", {"serving.sources", "serving.server", "serving.server_core", "serving.data_plane", *TRANSPORTS}),
+        (
+            "servables/*.py",
+            {"serving.sources", "serving.server", "serving.server_core", "serving.data_plane", *TRANSPORTS},
+        ),
         ("server_core.py", {"serving.data_plane", "serving.server", *TRANSPORTS, *TENSORFLOW}),
         ("data_plane.py", {"serving.server", *TRANSPORTS, *TENSORFLOW}),
         ("rest.py", {"serving.grpc_server", "serving.server", "serving.core.aspired_versions_manager", "grpc"}),
-        ("grpc_server.py", {"serving.rest", "serving.http_server", "serving.server",
-                            "serving.core.aspired_versions_manager", "uvicorn"}),
+        (
+            "grpc_server.py",
+            {
+                "serving.rest",
+                "serving.http_server",
+                "serving.server",
+                "serving.core.aspired_versions_manager",
+                "uvicorn",
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_layer_imports_nothing_of_those_above_it(files, forbidden):
     """Lifecycle knows no TensorFlow and no transport; the data plane no transport; transports not each other."""
     paths = list(PACKAGE.glob(files))
@@ -63,7 +90,7 @@ def test_pure_modules_do_no_input_or_output(name):
 
 def test_the_command_line_is_read_without_heavy_imports():
     """And bad options refused, and a server embedded, before TensorFlow is there."""
-    code = "import sys, serving.__main__, serving.server, serving.options; print({'tensorflow', 'grpc', 'uvicorn'} & set(sys.modules))"
+    code = "import sys, serving.__main__, serving.server; print({'tensorflow', 'grpc', 'uvicorn'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert "set()\n" == result.stdout

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import math
 
@@ -62,7 +63,7 @@ def test_what_is_refused(body, text, offset):
 
 def test_an_empty_body_has_a_text_of_its_own():
     """Without an offset."""
-    with pytest.raises(InvalidArgument, match="^JSON Parse error: The document is empty$"):
+    with pytest.raises(InvalidArgument, match=r"^JSON Parse error: The document is empty$"):
         read(b"")
 
 
@@ -95,7 +96,5 @@ def test_both_ways_read_what_json_writes(value, ascii_only):
 @given(st.binary(max_size=40))
 def test_any_bytes_give_a_value_or_an_error(body):
     """Never anything else."""
-    try:
+    with contextlib.suppress(InvalidArgument):
         read(body)
-    except InvalidArgument as error:
-        assert str(error).startswith("JSON Parse error: ")

@@ -72,6 +72,11 @@ def test_a_misfit(value, dtype, expected):
     assert (Code.UNIMPLEMENTED if dtype == "half" else Code.INVALID_ARGUMENT) == refused.value.code
 
 
+MAP = " as per tensorinfo_map"
+KEYS = "0 of 'instances' list. JSON object: {\n    \"a\": 1\n} keys must be equal to: a,b"
+NOT_INT64 = "JSON Value: 1.5 Type: Number is not of expected type: int64"
+
+
 def failed(where, error, code="INVALID_ARGUMENT"):
     """An error of one element, wrapped as upstream does."""
     return f"Failed to process element: {where} of 'instances' list. Error: {code}: {error}"
@@ -81,9 +86,9 @@ def failed(where, error, code="INVALID_ARGUMENT"):
     ("document", "dtypes", "expected"),
     [
         ({"instances": [1], "inputs": [1]}, X, "expecting only one of 'inputs' or 'instances' keys to exist "),
-        ({"x": 1}, X, 'JSON Value: {\n    "x": 1\n} Missing \'inputs\' or \'instances\' key'),
+        ({"x": 1}, X, "JSON Value: {\n    \"x\": 1\n} Missing 'inputs' or 'instances' key"),
         ({"instances": 1}, X, "Expecting 'instances' to be an list/array"),
-        ({"instances": []}, X, 'JSON Value: {\n    "instances": []\n} No values in \'instances\' array'),
+        ({"instances": []}, X, "JSON Value: {\n    \"instances\": []\n} No values in 'instances' array"),
         ({"instances": [[1, 2], [1, 2, 3]]}, X, failed("1", "Expecting tensor size: 2 but got: 3")),
         ({"instances": [[1, 2], [[1, 2]]]}, X, failed("1", "Expecting shape [2] but got: [1,2]")),
         ({"instances": [1, "a"]}, X, failed("1", 'JSON Value: "a" Type: String is not of expected type: float')),
@@ -91,13 +96,21 @@ def failed(where, error, code="INVALID_ARGUMENT"):
         ({"instances": [{"a": 1, "b": 2}, 3]}, AB, "Expecting object but got list at item 1 of input list"),
         ({"instances": [3, {"x": 1}]}, X, "Expecting value/list but got object at item 1 of input list"),
         ({"instances": [{"c": 1}]}, AB, failed("0 key: c", "JSON object: does not have named input: c")),
-        ({"instances": [{"a": 1}]}, AB, '0 of \'instances\' list. JSON object: {\n    "a": 1\n} keys must be equal to: a,b'),
-        ({"instances": [{"a": 1, "b": 1.5}]}, AB, failed("0 key: b", "JSON Value: 1.5 Type: Number is not of expected type: int64")),
-        ({"instances": [1]}, AB, "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map"),
+        ({"instances": [{"a": 1}]}, AB, KEYS),
+        ({"instances": [{"a": 1, "b": 1.5}]}, AB, failed("0 key: b", NOT_INT64)),
+        (
+            {"instances": [1]},
+            AB,
+            "instances is a plain list, but expecting list of objects as multiple input tensors required" + MAP,
+        ),
         ({"inputs": {"a": 1}}, AB, "Missing named input: b in 'inputs' object."),
-        ({"inputs": [1]}, AB, "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"),
+        (
+            {"inputs": [1]},
+            AB,
+            "inputs is a plain value/list, but expecting an object as multiple input tensors required" + MAP,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_body_that_does_not_fit(document, dtypes, expected):
     """Both forms, in upstream's words."""
     with pytest.raises(ServingError) as refused:

@@ -1,11 +1,9 @@
 """Versions that appear, vanish, are damaged or altered, while the server answers."""
 
 import json
-import os
 import shutil
 import threading
 
-import grpc
 import httpx
 import pytest
 import tensorflow as tf
@@ -66,22 +64,27 @@ def test_a_new_version_replaces_the_old_one_and_the_old_one_comes_back(served, h
 
 
 def corrupt_pb(version):
+    """No protobuf."""
     (version / "saved_model.pb").write_bytes(b"\xff\xff")
 
 
 def remove_pb(version):
+    """The file is not there."""
     (version / "saved_model.pb").unlink()
 
 
 def remove_variables(version):
+    """The graph is there, its variables are not."""
     shutil.rmtree(version / "variables")
 
 
 def session_bundle(version):
+    """A format that is long gone."""
     (version / "export.meta").write_bytes(b"")
 
 
 def wrong_tags(version):
+    """No meta graph for serving."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
@@ -120,6 +123,7 @@ def test_a_damaged_version_never_replaces_a_good_one(served, half_plus_three, pu
 
 
 def alter(version):
+    """Changes one byte."""
     file = next((version / "variables").glob("*.data*"))
     content = bytearray(file.read_bytes())
     content[0] ^= 1
@@ -127,14 +131,17 @@ def alter(version):
 
 
 def add(version):
+    """A file that is not listed."""
     (version / "assets" / "more.txt").write_text("x")
 
 
 def miss(version):
+    """A listed file less."""
     (version / "fingerprint.pb").unlink()
 
 
 def no_json(version):
+    """A manifest cut off."""
     (version / "assets.extra" / "manifest.json").write_text("{")
 
 
@@ -148,7 +155,7 @@ def no_json(version):
     ],
 )
 def test_a_version_that_does_not_match_its_manifest_is_refused(
-    served, half_plus_three, publish, write_manifest, change, expected
+    served, half_plus_three, publish, write_manifest, *, change, expected
 ):
     """One changed byte is enough; the old version keeps serving."""
     clients, base = served
@@ -216,6 +223,7 @@ def test_several_models_and_policies(half_plus_two, half_plus_three, publish, st
 
 
 def write_warmup(version, *logs):
+    """Writes the records as TFRecord."""
     (version / "assets.extra").mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(version / "assets.extra" / "tf_serving_warmup_requests")) as writer:
         for log in logs:
@@ -223,6 +231,7 @@ def write_warmup(version, *logs):
 
 
 def predict_log(signature="", **inputs):
+    """A recorded Predict request."""
     log = prediction_log_pb2.PredictionLog()
     log.predict_log.request.model_spec.signature_name = signature
     for alias, value in inputs.items():
@@ -273,9 +282,11 @@ class Hand:
     """A source that says what it is told to."""
 
     def set_aspired_versions_callback(self, callback):
+        """As the server asks of a source."""
         self.callback = callback
 
     def aspire(self, *paths):
+        """Wants the versions at these paths and no other."""
         self.callback("half", [ServableData(ServableId("half", int(path.name)), str(path)) for path in paths])
 
 
@@ -301,8 +312,16 @@ def test_a_source_of_ones_own(half_plus_two, half_plus_three, publish, start_ser
     reaches(clients, 1, END)
 
     assert "Servable not found for request: Latest(half)" == ask(clients)
-    assert [(2, "START"), (2, "LOADING"), (2, "AVAILABLE"), (1, "START"), (1, "LOADING"), (1, "AVAILABLE"),
-            (2, "UNLOADING"), (2, "END")] == [(s.id.version, s.state.name) for s in seen]  # fmt: skip
+    assert [
+        (2, "START"),
+        (2, "LOADING"),
+        (2, "AVAILABLE"),
+        (1, "START"),
+        (1, "LOADING"),
+        (1, "AVAILABLE"),
+        (2, "UNLOADING"),
+        (2, "END"),
+    ] == [(s.id.version, s.state.name) for s in seen]
 
 
 def test_switching_versions_fails_no_request(half_plus_two, half_plus_three, publish, start_server, tmp_path):
@@ -328,6 +347,7 @@ def test_switching_versions_fails_no_request(half_plus_two, half_plus_three, pub
 
 
 def by_rest(clients, done, failures, answers):
+    """Asks by REST until done."""
     with httpx.Client(base_url=clients.rest.base_url, timeout=30) as client:
         while not done.is_set():
             answer = client.post("/v1/models/half:predict", content=json.dumps({"instances": [2.0]}))
@@ -338,15 +358,17 @@ def by_rest(clients, done, failures, answers):
 
 
 def by_grpc(clients, done, failures, answers):
+    """Asks by gRPC until done."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "half"
     request.inputs["x"].CopyFrom(tf.make_tensor_proto([2.0]))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(clients.channel)
     while not done.is_set():
-        try:
-            answers.extend(stub.Predict(request, timeout=30).outputs["y"].float_val)
-        except grpc.RpcError as error:
-            failures.append(error)
+        call = stub.Predict.future(request, timeout=30)
+        if call.exception():
+            failures.append(call.exception())
+        else:
+            answers.extend(call.result().outputs["y"].float_val)
 
 
 def test_a_stopped_server_has_let_go_of_everything(half_plus_two, publish, start_server, tmp_path):
@@ -360,4 +382,3 @@ def test_a_stopped_server_has_let_go_of_everything(half_plus_two, publish, start
     assert END is clients.server.monitor.state(ServableId("half", 1)).state
     with pytest.raises(httpx.ConnectError):
         clients.rest.get("/v1/models/half")
-    assert os.path.isdir(tmp_path / "1")

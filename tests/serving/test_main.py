@@ -12,7 +12,7 @@ import serving.flags
 
 
 @pytest.fixture
-def serve(run_process, free_port, wait_until, half_plus_two, publish, tmp_path):
+def serve(*, run_process, free_port, wait_until, half_plus_two, publish, tmp_path):
     """A server process that answers, and its REST client."""
     base = tmp_path / "half"
     publish(half_plus_two, base, 1)
@@ -54,12 +54,19 @@ def test_a_signal_lets_requests_in_flight_finish(serve):
     ("flags", "error"),
     [
         ([], "INVALID_ARGUMENT: Both server_options.model_base_path and server_options.model_config_file are empty!"),
-        (["--port=0", "--model_base_path=/m"],
-         "INVALID_ARGUMENT: At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."),
-        (["--model_base_path=m"],
-         "INVALID_ARGUMENT: Expected model default to have an absolute path or URI; got base_path()=m"),
+        (
+            ["--port=0", "--model_base_path=/m"],
+            (
+                "INVALID_ARGUMENT: At least one of server_options.grpc_port or "
+                "server_options.grpc_socket_path must be set."
+            ),
+        ),
+        (
+            ["--model_base_path=m"],
+            "INVALID_ARGUMENT: Expected model default to have an absolute path or URI; got base_path()=m",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_start(run_process, flags, error):
     """Upstream's line on stdout, exit code 255, no traceback."""
     process = run_process(*flags)
@@ -73,7 +80,7 @@ def test_a_port_that_is_taken(run_process, free_port, half_plus_two, publish, tm
     """Each port has its sentence; no traceback."""
     publish(half_plus_two, tmp_path, 1)
     with socket.socket() as holder:
-        holder.bind(("0.0.0.0", 0))
+        holder.bind(("", 0))
         holder.listen()
         taken, free = holder.getsockname()[1], free_port()
         base = f"--model_base_path={tmp_path}"

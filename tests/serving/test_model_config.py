@@ -34,14 +34,29 @@ def test_a_config(tmp_path, policy, expected):
     [
         ("nonsense", "INVALID_ARGUMENT: Invalid protobuf file: '{path}'"),
         (MODEL % 'model_platform: "other"', "INVALID_ARGUMENT: Model m requests unsupported platform other"),
-        (MODEL % "", "INVALID_ARGUMENT: Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-                     "ModelServerConfig::model_platform, model name is m"),
-        (MODEL % f"{PLATFORM} model_type: TENSORFLOW", "INVALID_ARGUMENT: Illegal setting both "
-         "ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform, model name is m"),
-        (MODEL % f'{PLATFORM} version_labels {{ key: "a" value: 1 }}', "FAILED_PRECONDITION: Request to assign label to "
-         "version 1 of model m, which is not currently available for inference"),
+        (
+            MODEL % "",
+            (
+                "INVALID_ARGUMENT: Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+                "ModelServerConfig::model_platform, model name is m"
+            ),
+        ),
+        (
+            MODEL % f"{PLATFORM} model_type: TENSORFLOW",
+            (
+                "INVALID_ARGUMENT: Illegal setting both "
+                "ModelServerConfig::model_type (deprecated) and ModelServerConfig::model_platform, model name is m"
+            ),
+        ),
+        (
+            MODEL % f'{PLATFORM} version_labels {{ key: "a" value: 1 }}',
+            (
+                "FAILED_PRECONDITION: Request to assign label to "
+                "version 1 of model m, which is not currently available for inference"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_config_that_cannot_be_used(tmp_path, text, error):
     """Refused before anything is loaded, in upstream's words."""
     path = tmp_path / "models.config"

@@ -11,6 +11,7 @@ from serving.tensor_json import classification_results, double_text, float_text,
 
 
 def f32(*values):
+    """A float32 array."""
     return np.array(values, np.float32)
 
 
@@ -56,8 +57,10 @@ def test_any_float_reads_back(value):
         ({"y": f32()}, '{\n    "predictions": []\n}'),
         (
             {"b": f32(1, 2), "a": np.array([[1, 2], [3, 4]])},
-            '{\n    "predictions": [\n        {\n            "a": [1, 2],\n            "b": 1.0\n        },'
-            '\n        {\n            "a": [3, 4],\n            "b": 2.0\n        }\n    ]\n}',
+            (
+                '{\n    "predictions": [\n        {\n            "a": [1, 2],\n            "b": 1.0\n        },'
+                '\n        {\n            "a": [3, 4],\n            "b": 2.0\n        }\n    ]\n}'
+            ),
         ),
         ({"s": np.array(['é"'.encode()], object)}, '{\n    "predictions": ["é\\""\n    ]\n}'),
         (
@@ -77,13 +80,20 @@ def test_the_row_form(tensors, expected):
     [
         ({"y": f32(2.5, 3)}, '{\n    "outputs": [\n        2.5,\n        3.0\n    ]\n}'),
         ({"y": np.float32(2)}, '{\n    "outputs": 2.0\n}'),
-        ({"y": f32([1], [2])},
-         '{\n    "outputs": [\n        [\n            1.0\n        ],\n        [\n            2.0\n        ]\n    ]\n}'),
-        ({"a": np.array([1]), "b": np.array(2)},
-         '{\n    "outputs": {\n        "a": [\n            1\n        ],\n        "b": 2\n    }\n}'),
+        (
+            {"y": f32([1], [2])},
+            (
+                '{\n    "outputs": [\n        [\n            1.0\n        ],\n'
+                "        [\n            2.0\n        ]\n    ]\n}"
+            ),
+        ),
+        (
+            {"a": np.array([1]), "b": np.array(2)},
+            '{\n    "outputs": {\n        "a": [\n            1\n        ],\n        "b": 2\n    }\n}',
+        ),
         ({"y": f32()}, '{\n    "outputs": []\n}'),
     ],
-)  # fmt: skip
+)
 def test_the_column_form(tensors, expected):
     """Every element on a line of its own."""
     assert expected == outputs({alias: np.asarray(tensor) for alias, tensor in tensors.items()})
@@ -120,9 +130,19 @@ def test_any_text_reads_back(text):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(1.5, "1.5"), (1e21, "1e21"), (1e20, "100000000000000000000.0"), (1e-7, "1e-7"), (0.00001, "0.00001"),
-     (1.25e30, "1.25e30"), (-0.0, "-0.0"), (float("nan"), "NaN"), (float("-inf"), "-Infinity"), (123456.789, "123456.789")],
-)  # fmt: skip
+    [
+        (1.5, "1.5"),
+        (1e21, "1e21"),
+        (1e20, "100000000000000000000.0"),
+        (1e-7, "1e-7"),
+        (0.00001, "0.00001"),
+        (1.25e30, "1.25e30"),
+        (-0.0, "-0.0"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        (123456.789, "123456.789"),
+    ],
+)
 def test_a_number_in_a_message(value, expected):
     """As RapidJSON's Grisu prints it."""
     assert expected == double(value)

@@ -49,6 +49,7 @@ def predict(half):
 
 
 def values(response):
+    """The outputs as lists."""
     return {alias: tf.make_ndarray(proto).tolist() for alias, proto in response.outputs.items()}
 
 
@@ -127,19 +128,37 @@ X = {"x": np.array([1.0], np.float32)}
         ({"version": 7}, X, (), "NOT_FOUND", "Servable not found for request: Specific(half, 7)"),
         ({"version_label": "prod"}, X, (), "INVALID_ARGUMENT", "Unrecognized servable version label: prod"),
         ({"signature_name": "no"}, X, (), "FAILED_PRECONDITION", 'Serving signature key "no" not found.'),
-        ({}, {}, (), "INVALID_ARGUMENT",
-         "input size does not match signature: 0!=1 len({}) != len({x}). Sent extra: {}. Missing but required: {x}."),
-        ({}, {"z": 1.0}, (), "INVALID_ARGUMENT",
-         "Signature input alias: x(feed name: serving_default_x:0) not found in request and no default value provided. "
-         "Inputs expected to be in the request {z}, or default input alias set: {}"),
-        ({}, X, ("z",), "INVALID_ARGUMENT",
-         "output tensor alias not found in signature: z Outputs expected to be in the set {y}."),
+        (
+            {},
+            {},
+            (),
+            "INVALID_ARGUMENT",
+            "input size does not match signature: 0!=1 len({}) != len({x}). Sent extra: {}. Missing but required: {x}.",
+        ),
+        (
+            {},
+            {"z": 1.0},
+            (),
+            "INVALID_ARGUMENT",
+            (
+                "Signature input alias: x(feed name: serving_default_x:0)"
+                " not found in request and no default value provided. "
+                "Inputs expected to be in the request {z}, or default input alias set: {}"
+            ),
+        ),
+        (
+            {},
+            X,
+            ("z",),
+            "INVALID_ARGUMENT",
+            "output tensor alias not found in signature: z Outputs expected to be in the set {y}.",
+        ),
         ({}, X, ("y", "y"), "INVALID_ARGUMENT", "duplicate output tensor alias: y"),
         ({}, {"x": "text"}, (), "INVALID_ARGUMENT", "Expects arg[0] to be float but string is provided"),
         ({}, {"x": np.array([1.0])}, (), "INVALID_ARGUMENT", "Expects arg[0] to be float but double is provided"),
     ],
-)  # fmt: skip
-def test_what_predict_refuses(predict, spec, inputs, output_filter, code, message):
+)
+def test_what_predict_refuses(predict, *, spec, inputs, output_filter, code, message):
     """Upstream's codes and texts by gRPC."""
     with pytest.raises(grpc.RpcError) as refused:
         predict(inputs, output_filter, **spec)
@@ -171,20 +190,48 @@ def test_a_request_without_a_model_spec(half):
     ("method", "path", "body", "status", "message"),
     [
         ("POST", "/v1/models/no:predict", '{"instances": [1]}', 404, "Servable not found for request: Latest(no)"),
-        ("POST", "/v1/models/half/versions/7:predict", '{"instances": [1]}', 404,
-         "Servable not found for request: Specific(half, 7)"),
-        ("POST", "/v1/models/half/labels/prod:predict", '{"instances": [1]}', 400,
-         "Unrecognized servable version label: prod"),
+        (
+            "POST",
+            "/v1/models/half/versions/7:predict",
+            '{"instances": [1]}',
+            404,
+            "Servable not found for request: Specific(half, 7)",
+        ),
+        (
+            "POST",
+            "/v1/models/half/labels/prod:predict",
+            '{"instances": [1]}',
+            400,
+            "Unrecognized servable version label: prod",
+        ),
         ("POST", "/v1/models/a%2Fb%3Ac:predict", "{}", 404, "Servable not found for request: Latest(a/b:c)"),
         ("POST", PREDICT, "", 400, "JSON Parse error: The document is empty"),
         ("POST", PREDICT, "[1", 400, "JSON Parse error: Missing a comma or ']' after an array element. at offset: 2"),
         ("POST", PREDICT, "[1]", 400, "JSON Value: [1] Is not object"),
-        ("POST", PREDICT, '{"signature_name": 1}', 400,
-         'JSON Value: {\n    "signature_name": 1\n} not formatted correctly. \'signature_name\' key must be a string value.'),
-        ("POST", PREDICT, '{"signature_name": "no", "instances": [1]}', 400,
-         'Serving signature name: "no" not found in signature def'),
-        ("POST", PREDICT, '{"inputs": 1.5, "signature_name": "slow"}', 400,
-         "JSON Value: 1.5 Type: Number is not of expected type: int32"),
+        (
+            "POST",
+            PREDICT,
+            '{"signature_name": 1}',
+            400,
+            (
+                "JSON Value: {\n    \"signature_name\": 1\n} not formatted correctly. 'signature_name'"
+                " key must be a string value."
+            ),
+        ),
+        (
+            "POST",
+            PREDICT,
+            '{"signature_name": "no", "instances": [1]}',
+            400,
+            'Serving signature name: "no" not found in signature def',
+        ),
+        (
+            "POST",
+            PREDICT,
+            '{"inputs": 1.5, "signature_name": "slow"}',
+            400,
+            "JSON Value: 1.5 Type: Number is not of expected type: int32",
+        ),
         ("POST", "/v1/models/half:PREDICT", "{}", 400, "Malformed request: POST /v1/models/half:PREDICT"),
         ("POST", f"{PREDICT}?a=b", "{}", 400, f"Malformed request: POST {PREDICT}?a=b"),
         ("GET", PREDICT, None, 400, f"Malformed request: GET {PREDICT}"),
@@ -193,14 +240,24 @@ def test_a_request_without_a_model_spec(half):
         ("GET", "/v1/models/half/versions/7", None, 404, "Could not find version 7 of model half"),
         ("GET", "/v1/models/no/metadata", None, 404, "Servable not found for request: Latest(no)"),
         ("DELETE", "/v1/models/half", None, 400, "Malformed request: DELETE /v1/models/half"),
-        ("POST", "/v1/models/half:classify", '{"x": 1}', 400,
-         'JSON Value: {\n    "x": 1\n} When method is classify, key \'examples\' is expected and was not found'),
-        ("POST", "/v1/models/half:classify", '{"examples": [[1]]}', 400, "Example must be JSON object but got JSON Array"),
-        ("POST", "/v1/models/half:classify", '{"examples": [{"x": 1}]}', 400,
-         None),
+        (
+            "POST",
+            "/v1/models/half:classify",
+            '{"x": 1}',
+            400,
+            "JSON Value: {\n    \"x\": 1\n} When method is classify, key 'examples' is expected and was not found",
+        ),
+        (
+            "POST",
+            "/v1/models/half:classify",
+            '{"examples": [[1]]}',
+            400,
+            "Example must be JSON object but got JSON Array",
+        ),
+        ("POST", "/v1/models/half:classify", '{"examples": [{"x": 1}]}', 400, None),
     ],
-)  # fmt: skip
-def test_what_rest_refuses(half, method, path, body, status, message):
+)
+def test_what_rest_refuses(half, *, method, path, body, status, message):
     """Upstream's status and body."""
     answer = half.rest.request(method, path, content=body)
 

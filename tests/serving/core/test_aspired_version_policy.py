@@ -13,6 +13,7 @@ from serving.core.servable_id import ServableId
 
 
 def versions(*rows):
+    """Snapshots from rows of (version, state, is aspired)."""
     return [AspiredServableStateSnapshot(ServableId("m", v), state, aspired) for v, state, aspired in rows]
 
 

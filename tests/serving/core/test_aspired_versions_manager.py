@@ -25,6 +25,7 @@ class FakeLoader:
         self.may_load.set()
 
     def load(self):
+        """Fails, or gives the servable."""
         self.may_load.wait()
         self.tries += 1
         if self.tries <= self.failures:
@@ -32,10 +33,13 @@ class FakeLoader:
         return self.servable
 
     def unload(self):
+        """Says that it was called."""
         self.unloaded.set()
 
 
 class Chain:
+    """A manager with its monitor, and every event in order."""
+
     def __init__(self, retries=0, interval_s=0.0):
         bus = EventBus()
         self.monitor = ServableStateMonitor(bus)
@@ -44,15 +48,18 @@ class Chain:
         self.manager = AspiredVersionsManager(bus, RetryOptions(retries, interval_s))
 
     def aspire(self, **loaders):
+        """Aspires to `v<version>=loader` and nothing else."""
         data = [ServableData(ServableId("m", int(v[1:])), loader) for v, loader in loaders.items()]
         self.manager.set_aspired_versions("m", data)
 
     def await_state(self, version, state):
+        """Waits until a version is in a state."""
         assert self.monitor.wait_until(ServableId("m", version), state, WAIT_S), self.events
 
 
 @pytest.fixture
 def chain():
+    """Its manager stops at the end."""
     chain = Chain()
     yield chain
     chain.manager.stop()
