@@ -39,7 +39,7 @@ class Ended:
 
 @cache
 def words(text: str) -> tuple[str, ...]:
-    """The words of a `depends`, e.g. `a.Succeeded`, in order. Raises: Fault where it holds anything but names and logic."""
+    """The words of a `depends`, e.g. `a.Succeeded`, in order. Raises: Fault where it holds anything else."""
     found = Grammar("depends", WORD, str).tokens(text)
     other = [token for token in found if token not in LOGIC and not re.fullmatch(WORD, token)]
     if other:

@@ -227,12 +227,12 @@ class Operator:
         return self._replaced(name, call, template)
 
     def _replaced(self, name: str, call: Call, template: Template) -> Template:
-        scope = {"node.name": name, "tasks.name": call.name, "steps.name": call.name}
-        if template.process:
-            scope = {**self.variables, **scope}  # a DAG's tasks get the variables when they start, as they are then
+        scope = {**self.variables, "node.name": name, "tasks.name": call.name, "steps.name": call.name}
         if not (template.retry or self.workflow.retry):
             scope |= self._pod_variable(name, template)
-        template = substitute(template, scope)
+        # The tasks within get the variables when they start, as they are then.
+        head = substitute(replace(template, dag=None, steps=None), scope)
+        template = replace(head, dag=template.dag, steps=template.steps)
         values = {f"inputs.parameters.{item.name}": item.value or "" for item in template.inputs.parameters}
         inputs = template.inputs
         return replace(substitute(replace(template, inputs=Parameters()), values), inputs=inputs)

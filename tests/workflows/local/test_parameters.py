@@ -200,3 +200,17 @@ def test_an_output_that_is_not_there_stays_a_tag(local):
     )
 
     assert ("Succeeded", "{{tasks.a.outputs.result}}\n") == (status.phase, local.log("b"))
+
+
+def test_a_nested_template_gets_the_variables_in_its_inputs_and_its_tasks(local):
+    """A default that names a variable, handed to a task within."""
+    inner = {
+        "name": "inner",
+        "inputs": {"parameters": [{"name": "x", "default": "{{workflow.name}}-{{workflow.parameters.p}}"}]},
+        "dag": {"tasks": [local.task("t", "echo {{inputs.parameters.x}} {{workflow.status}}")]},
+    }
+    main = {"name": "main", "dag": {"tasks": [{"name": "n", "template": "inner"}]}}
+    document = local.document(main, inner, arguments={"parameters": [{"name": "p", "value": "v"}]})
+    local.run(document)
+
+    assert "wf-v Running\n" == local.log("n.t")
