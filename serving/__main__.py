@@ -34,9 +34,6 @@ def main(arguments: list[str]) -> int:
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
-    # They report each restored checkpoint, TensorFlow 1's loader being old, and what `serving` says itself.
-    for name in ("tensorflow", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         asyncio.run(_serve(_options(parsed.values)))
     except ServingError as error:

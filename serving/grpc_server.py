@@ -19,11 +19,12 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.errors import Code, InvalidArgument, ServingError, from_exception
+from serving.errors import Code, InvalidArgument, ServingError
 from serving.model_spec import ModelSpec
 from serving.servables.examples import serialized_examples
 from serving.servables.tensor_proto import from_array, to_array
 from serving.status_proto import metadata_response, status_response
+from serving.workers import failure
 
 if TYPE_CHECKING:
     from serving.data_plane import DataPlane
@@ -141,8 +142,8 @@ def _handler(call: Callable[[Any], Any], request_type: Any, workers: Workers) ->
         try:
             return await workers.run(lambda: call(request).SerializeToString())
         except Exception as error:  # noqa: BLE001 - whatever a model raises is this request's status
-            failure = from_exception(error)
-        return await _abort(context, failure)
+            refused = failure(error)
+        return await _abort(context, refused)
 
     behaviour: Callable[[Any, Any], Awaitable[Any]] = answer
     return grpc.unary_unary_rpc_method_handler(behaviour, request_deserializer=request_type.FromString)

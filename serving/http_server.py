@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _BACKLOG = 2048
+# libevent's; a client's pooled connection must not be closed under its next request after uvicorn's 5 seconds.
+_KEEP_ALIVE_S = 50
 
 
 class RestServer:
@@ -31,6 +33,8 @@ class RestServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
+            log_level="error",
+            timeout_keep_alive=_KEEP_ALIVE_S,
             access_log=False,
             server_header=False,
         )

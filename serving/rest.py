@@ -14,13 +14,14 @@ from urllib.parse import unquote_to_bytes
 
 from serving import json_tensor, tensor_json
 from serving.core.servable_id import MAX_VERSION
-from serving.errors import Code, InvalidArgument, ServingError, Unimplemented, from_exception
+from serving.errors import Code, InvalidArgument, ServingError, Unimplemented
 from serving.json_document import parse_object, signature_name
 from serving.json_examples import examples_from_json
 from serving.json_text import quoted
 from serving.model_spec import ModelSpec
 from serving.proto_json import message_json
 from serving.status_proto import signature_def_map, status_response
+from serving.workers import failure
 
 if TYPE_CHECKING:
     from serving.data_plane import DataPlane
@@ -104,7 +105,7 @@ class RestApi:
             text = await self._workers.run(lambda: self._handle(scope["method"], path, body), self._timeout_s)
             return Answer(200, text.encode("utf-8", "surrogateescape"))
         except Exception as error:  # noqa: BLE001 - whatever a model raises is this request's answer
-            return _failure(from_exception(error))
+            return _failure(failure(error))
 
     def _handle(self, method: str, path: bytes, body: bytes) -> str:
         """The text of a good answer. Raises ServingError."""

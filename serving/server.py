@@ -179,6 +179,8 @@ class Server:
 
 
 def _import_tensorflow() -> None:
+    # It warns that TensorFlow 1's loader is old, and reports each restored checkpoint.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     importlib.import_module("serving.servables.saved_model_loader")
     importlib.import_module("serving.grpc_server")
 

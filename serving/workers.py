@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from serving.errors import DeadlineExceeded
+from serving.errors import DeadlineExceeded, ServingError, from_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def failure(error: Exception) -> ServingError:
+    """What a transport answers for it; what is no ServingError is a bug of ours or of the model, and is logged."""
+    if not isinstance(error, ServingError):
+        log.error("a request failed", exc_info=error)
+    return from_exception(error)
 
 
 class Workers:
