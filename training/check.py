@@ -34,6 +34,7 @@ def check(*, model: str, dataset: InputPath, exported: InputPath, report: Output
     version = str(manifest.read(exported)["version"])
     sample = test.take(np.arange(min(EXAMPLES, len(test))))
     with ThreadPoolExecutor(1) as pool, serving(exported, model, version) as server:
+        say(f"started the model server as process {server.process.pid}")
         ready = pool.submit(server.wait)  # this process needs as long to import TensorFlow as the server does
         expected = _in_process(found, exported, sample)
         seconds = ready.result()

@@ -1,41 +1,44 @@
-"""Checkpoints of a training, one per epoch, each there whole or not at all. Not here: when to save one."""
+"""Checkpoints of a training, one file per epoch, each there whole or not at all. Not here: when to save one.
+
+Not Keras's own files: those leave out the state of dropout's generators, without which a resumed training ends in
+other bits, and take 0.2 s for a network of 30 inputs.
+"""
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A Keras file, the epochs done when it was written, and the history up to then."""
-
-    path: Path
-    epoch: int
-    history: dict[str, list[float]]
+HISTORY = "history "  # a prefix: the variables' keys are arr_0, arr_1, ...
+History = dict[str, list[float]]
 
 
-def save(directory: Path, network: Any, epoch: int, history: dict[str, list[float]]) -> None:
-    """Writes both files under another name first; the history comes last and makes the checkpoint count."""
+def save(directory: Path, network: Any, epoch: int, history: History) -> None:
+    """Writes all variables and the history, under another name first."""
     folder = directory / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "partial.keras"
-    network.save(partial)
-    partial.replace(folder / f"epoch-{epoch:04d}.keras")
-    record = folder / "partial.json"
-    record.write_text(json.dumps(history))
-    record.replace(folder / f"epoch-{epoch:04d}.json")
+    partial = folder / "partial.npz"
+    records = {HISTORY + name: np.array(values) for name, values in history.items()}
+    np.savez(partial, *[variable.numpy() for variable in _state(network)], **records)  # type: ignore[arg-type]
+    partial.replace(folder / f"epoch-{epoch:04d}.npz")
 
 
-def last(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint."""
-    records = sorted((directory / "checkpoints").glob("epoch-*.json"))
-    if not records:
-        return None
-    record = records[-1]
-    epoch = int(record.stem.removeprefix("epoch-"))
-    return Checkpoint(record.with_suffix(".keras"), epoch, json.loads(record.read_text()))
+def restore(directory: Path, network: Any) -> tuple[int, History]:
+    """Sets a compiled network to its newest checkpoint.
+
+    Returns: The epochs done and the history up to then; 0 and nothing if there is no checkpoint.
+    """
+    found = sorted((directory / "checkpoints").glob("epoch-*.npz"))
+    if not found:
+        return 0, {}
+    network.optimizer.build(network.trainable_variables)
+    with np.load(found[-1], allow_pickle=False) as arrays:
+        for place, variable in enumerate(_state(network)):
+            variable.assign(arrays[f"arr_{place}"])
+        history = {key.removeprefix(HISTORY): arrays[key].tolist() for key in arrays.files if key.startswith(HISTORY)}
+    return int(found[-1].stem.removeprefix("epoch-")), history
 
 
 def keep_only(directory: Path, plan: dict[str, Any]) -> None:
@@ -46,3 +49,8 @@ def keep_only(directory: Path, plan: dict[str, Any]) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     record.write_text(json.dumps(plan))
+
+
+def _state(network: Any) -> list[Any]:
+    """Weights, generators of dropout, and what the optimiser remembers, in an order that the network decides."""
+    return [*network.variables, *network.optimizer.variables]

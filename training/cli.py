@@ -21,7 +21,8 @@ Refusals = tuple[type[Exception], ...]
 def main() -> None:
     """Runs one step; exit code 0 fine, 1 refused or bad input, 2 wrong flags, anything else a bug."""
     # A step that is told to stop must still end the processes it started, so `finally` has to run.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda number, _: sys.exit(128 + number))
     group(STEPS).main(prog_name="python -m training")
 
 

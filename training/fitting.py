@@ -1,7 +1,7 @@
 """Fitting a network so that seed and data decide every bit of it, also across an interruption.
 
-The order of the rows, the augmentation, dropout and the learning rate are functions of (seed, epoch), never of a
-generator's state; what state there is (weights, optimiser) is in the checkpoint. Not here: where the files come from.
+The order of the rows, the augmentation and the learning rate are functions of (seed, epoch), never of a generator's
+state; what state there is (weights, optimiser, dropout) is in the checkpoint. Not here: where the files come from.
 """
 
 import math
@@ -20,7 +20,6 @@ from training.progress import progress, say
 
 # Sums are split over the threads, so their number decides the last bits: the same on every machine.
 THREADS = 2
-SEED_STRIDE = 7919  # between the seeds of two dropouts: any number that keeps them apart
 MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -87,11 +86,10 @@ def fit(
     Returns: The network and its history: one value per epoch for loss, accuracy, val_loss and val_accuracy.
     Raises: DivergedError (the loss is not finite).
     """
-    saved = checkpoint.last(directory)
-    network = keras.models.load_model(saved.path) if saved else compiled(model, train, plan)
-    history: dict[str, list[float]] = saved.history if saved else {name: [] for name in MEASURES}
-    first = saved.epoch if saved else 0
-    if saved:
+    network = compiled(model, train, plan)
+    first, history = checkpoint.restore(directory, network)
+    history = history or {name: [] for name in MEASURES}
+    if first:
         say(f"going on after epoch {first} of {plan.epochs}")
     if first < plan.epochs:
         rows = training_rows(model, train, plan, first)
@@ -103,7 +101,7 @@ def fit(
             steps_per_epoch=batches(model, train),
             validation_data=held_out,
             callbacks=[
-                Recorder(directory, plan, batches(model, train), history),
+                Recorder(directory, plan, history),
                 keras.callbacks.TensorBoard(directory / "logs", write_graph=False),
             ],
             verbose=0,
@@ -114,22 +112,17 @@ def fit(
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
     """After each epoch: a line of progress, the history and a checkpoint; stops on a loss that is no number."""
 
-    def __init__(self, directory: Path, plan: Plan, batches: int, history: dict[str, list[float]]) -> None:
+    def __init__(self, directory: Path, plan: Plan, history: dict[str, list[float]]) -> None:
         super().__init__()
-        self._directory, self._plan, self._batches, self._history = directory, plan, batches, history
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 - Keras passes it
-        """Sets the state of each dropout from seed and epoch: Keras leaves it out of a checkpoint."""
-        states = [state for state in self.model.variables if state.path.endswith("seed_generator_state")]
-        for place, state in enumerate(states):
-            state.assign([self._plan.seed + SEED_STRIDE * place, epoch * self._batches])
+        self._directory, self._plan, self._history = directory, plan, history
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """`epoch` counts from 0, the line and the checkpoint from 1."""
         values = {name: float((logs or {})[name]) for name in MEASURES}
-        if not math.isfinite(values["loss"]):
+        if not all(map(math.isfinite, values.values())):
             raise DivergedError(
-                f"the loss is {values['loss']} in epoch {epoch + 1}: lower learning_rate in the model's config"
+                f"the loss is no finite number in epoch {epoch + 1}: lower learning_rate in the model's config. "
+                f"Received: loss={values['loss']}, val_loss={values['val_loss']}"
             )
         for name, value in values.items():
             self._history[name].append(value)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -28,6 +30,20 @@ def test_the_server_answers_as_the_model_does(digits_run, digits_export, tmp_pat
         assert 0 < times["p50"] <= times["p95"] <= times["p99"]
     assert report["server_rss_mb"] > 50
     assert [] == psutil.Process().children(recursive=True)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_told_to_stop_ends_its_server(digits_run, digits_export, step_command, tmp_path, stop):
+    """The exit code is the signal's, the report is there, and the server is gone."""
+    flags = {"model": "digits", "dataset": digits_run.dataset, "exported": digits_export}
+    command = step_command("check", **flags, report=tmp_path / "report.json")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        server = psutil.Process(int(process.stdout.readline().split()[-1]))
+        process.send_signal(stop)
+
+    assert 128 + stop == process.returncode
+    assert "failed" == json.loads((tmp_path / "report.json").read_text())["step"]["outcome"]
+    assert not server.is_running()
 
 
 def test_a_server_that_dies_refuses_the_version_with_its_last_lines(digits_export, capsys):

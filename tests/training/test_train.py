@@ -49,7 +49,7 @@ def test_training_leaves_a_checkpoint_per_epoch_and_tensorboard_logs(cancer_trai
     """Beside the model."""
     _, folder = cancer_trainings
 
-    assert EPOCHS == len(list((folder / "whole" / "checkpoints").glob("epoch-*.keras")))
+    assert EPOCHS == len(list((folder / "whole" / "checkpoints").glob("epoch-*.npz")))
     assert {"train", "validation"} == {path.parent.name for path in (folder / "whole" / "logs").rglob("events.*")}
     assert (folder / "whole" / "model.keras").is_file()
 
