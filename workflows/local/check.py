@@ -18,7 +18,6 @@ OUTPUT = re.compile(
     r"(outputs\.(result|parameters|parameters\.[\w.-]+|artifacts\.[\w.-]+)|status|exitCode|id|ip|startedAt|finishedAt)$"
 )
 ATTEMPT = ("retries", "lastRetry.exitCode", "lastRetry.status", "lastRetry.duration", "lastRetry.message")
-NAMES = ("node.name", "pod.name", "tasks.name", "steps.name")
 
 
 def check(workflow: Workflow) -> None:
@@ -36,10 +35,10 @@ def check(workflow: Workflow) -> None:
 
 
 def _check_template(workflow: Workflow, template: Template, where: str, published: set[str]) -> None:
-    known = _own_tags(template) | published | _workflow_tags(workflow)
+    known = _own_tags(template) | published | _workflow_tags(workflow) | {"node.name", "tasks.name", "steps.name"}
     if template.process:
         _check_paths(template, where)
-        _check_tags([template.process, template.mutexes, template.retry], known | {*ATTEMPT, *NAMES}, where)
+        _check_tags([template.process, template.mutexes, template.retry], known | {*ATTEMPT, "pod.name"}, where)
     if template.retry or workflow.retry:
         _check_retry(template.retry or workflow.retry, where)
     names = [call.name for call in template.calls]
@@ -70,6 +69,8 @@ def _check_retry(strategy: object, where: str) -> None:
 def _check_dag(template: Template, known: set[str], where: str) -> None:
     assert template.dag
     tasks = {task.name: task for task in template.dag.tasks}
+    if any(task.depends for task in tasks.values()):
+        _check_no_older_form(tasks, where)
     for task in tasks.values():
         depends.check(task, tasks, f"{where}: task {task.name}")
     for target in template.dag.target.split():
@@ -78,6 +79,18 @@ def _check_dag(template: Template, known: set[str], where: str) -> None:
     for task in tasks.values():
         before = _ancestors(task, tasks, where)
         _check_call(task, known, {f"tasks.{name}" for name in before}, f"{where}: task {task.name}")
+
+
+def _check_no_older_form(tasks: dict[str, Call], where: str) -> None:
+    """A DAG that uses `depends` says with it, too, what happens after a failure."""
+    for task in tasks.values():
+        if task.dependencies:
+            raise WorkflowError(
+                f"{where}: task {task.name}: give either `depends` or `dependencies`, not both in a DAG"
+            )
+        if task.continue_on_error or task.continue_on_failed:
+            instead = f"{task.name}.Failed or {task.name}.Errored in `depends`"
+            raise WorkflowError(f"{where}: task {task.name}: `continueOn` does not go with `depends`; use {instead}")
 
 
 def _ancestors(task: Call, tasks: dict[str, Call], where: str) -> set[str]:

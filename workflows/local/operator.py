@@ -227,7 +227,9 @@ class Operator:
         return self._replaced(name, call, template)
 
     def _replaced(self, name: str, call: Call, template: Template) -> Template:
-        scope = {**self.variables, "node.name": name, "tasks.name": call.name, "steps.name": call.name}
+        scope = {"node.name": name, "tasks.name": call.name, "steps.name": call.name}
+        template = substitute(template, scope)  # within a DAG, too: there they are the DAG's own
+        scope = dict(self.variables)
         if not (template.retry or self.workflow.retry):
             scope |= self._pod_variable(name, template)
         # The tasks within get the variables when they start, as they are then.

@@ -117,6 +117,12 @@ def test_a_field_that_it_does_not_know_is_refused_by_name(path, value, where):
         ("spec/templates/0/dag/tasks/1/depends", "a.Done", "a task's result is one of Succeeded"),
         ("spec/templates/0/dag/tasks/1/depends", "a &&", "Invalid depends"),
         ("spec/templates/0/dag/tasks/1/dependencies", ["a"], "either `depends` or `dependencies`"),
+        ("spec/templates/0/dag/tasks/0/dependencies", ["b"], "task a: give either `depends` or `dependencies`"),
+        (
+            "spec/templates/0/dag/tasks/0/continueOn",
+            {"failed": True},
+            "task a: `continueOn` does not go with `depends`",
+        ),
         ("spec/templates/0/dag/tasks/1/name", "a", "two tasks have the same name"),
         ("spec/templates/0/dag/tasks/1/withSequence", {"start": 1}, "either `end` or `count`"),
         ("spec/templates/1/inputs", {"parameters": [{"name": "x"}]}, "template t needs inputs.parameters.x; give it"),
