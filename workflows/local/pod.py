@@ -112,9 +112,11 @@ class Pods:
     async def _run(self, pod: _Pod) -> None:
         try:
             await self._run_process(pod)
-        except (Fault, OSError) as error:
+        except (Fault, OSError, ValueError) as error:  # ValueError: a NUL in a command line, a name that is no UTF-8
             self._end(pod, ERROR, str(error))
         finally:
+            if not pod.node.fulfilled:  # a bug here must not leave the run waiting for ever
+                self._end(pod, ERROR, "the local engine failed; its traceback says where")
             if pod.timer:
                 pod.timer.cancel()
             self.wake()

@@ -89,6 +89,9 @@ class Process:
             self._log.write(f"{command[0]}: {error.strerror or error}\n".encode())
             self._end(NOT_FOUND)
             return
+        except ValueError:
+            self._end(NOT_FOUND)
+            raise
         finally:
             os.close(write)
         self._reaper.tell("+", self._process.pid)

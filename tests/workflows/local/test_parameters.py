@@ -190,6 +190,13 @@ def test_a_command_that_is_not_there_fails_the_step(local):
     )
 
 
+def test_a_command_line_that_cannot_be_is_an_error(local):
+    """A NUL cannot be part of an argument."""
+    status = local.run(local.document({"name": "main", "container": {"command": ["echo", "a\0b"]}}))
+
+    assert ("Error", "embedded null byte") == (status.phase, status.message)
+
+
 def test_an_output_that_is_not_there_stays_a_tag(local):
     """As in Argo: a task may run after a skipped one, and what it would have given is not replaced."""
     status = local.run(
