@@ -7,7 +7,7 @@ neither a retried step nor a killed one makes a second commit, nor undoes a roll
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workflows.change import AUTHOR, Change, push_change
@@ -25,10 +25,14 @@ FIELDS = ("model", "version", "digest", "data_digest", "source_commit", "workflo
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a release, promotion or roll back came to: its commit, or None and in `message` why there is none."""
+    """What a release, promotion or roll back came to: its commit, or None and in `message` why there is none.
+
+    `earlier` is the commit of an earlier try that had done the same already, as a retried step finds it.
+    """
 
     commit: Commit | None
     message: str
+    earlier: Commit | None = None
 
 
 def outcome(result: Commit | str) -> Outcome:
@@ -63,19 +67,23 @@ def release(
     pin = Pin(trailers["Version"], digest or trailers["Model-Digest"])
     path = overlay_path(environment)
 
+    earlier: list[Commit] = []
+
     def edit(repository: Repository, head: str) -> Change | str:
         text = overlay_at(repository, head, environment)
         require_model(repository, head, model)
         runs = read_models(text, path).get(model)
         done = _released(repository, head, environment, model, pin)
         if done:
-            return done
+            earlier.append(done[0])
+            return done[1]
         if runs and int(runs.version) > int(pin.version):
             return f"{environment} runs {model} {runs.version}, newer than {pin.version}: kept"
         subject = f"Release {model} {pin.version} to {environment}"
         return Change({path: set_model(text, model, pin, path)}, subject, trailers)
 
-    return outcome(push_change(remote, branch, edit, author=author))
+    found = outcome(push_change(remote, branch, edit, author=author))
+    return replace(found, earlier=earlier[-1]) if earlier else found
 
 
 def manifest_trailers(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -95,8 +103,8 @@ def require_model(repository: Repository, ref: str, model: str) -> None:
         raise UsageError(f"there is no kustomize/models/{model}/kustomization.yaml: add it; the others are {known}")
 
 
-def _released(repository: Repository, head: str, environment: str, model: str, pin: Pin) -> str | None:
-    """The sentence for a version that was released to the environment before; None for a new one."""
+def _released(repository: Repository, head: str, environment: str, model: str, pin: Pin) -> tuple[Commit, str] | None:
+    """The commit and the sentence for a version that was released to the environment before; None for a new one."""
     past = list(events(repository, head, environment, model))
     found = next((event for event in past if event.pin and event.pin.version == pin.version), None)
     if found is None or found.pin is None:
@@ -107,4 +115,5 @@ def _released(repository: Repository, head: str, environment: str, model: str, p
             "a version is never made twice, train a new one"
         )
     since = "" if found == past[0] else f" and replaced since; bring it back with promote --to {environment}"
-    return f"{model} {pin.version} was already released to {environment} in commit {found.commit.id[:12]}{since}"
+    told = f"{model} {pin.version} was already released to {environment} in commit {found.commit.id[:12]}{since}"
+    return found.commit, told

@@ -71,6 +71,7 @@ def release(
     published = publish(exported, Path(store), model, version)
     manifest = json.loads((published / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
     outcome = commit(repository, environment, manifest)
+    released = outcome.commit or outcome.earlier
     click.echo(outcome.message)
     _write(
         report,
@@ -78,7 +79,7 @@ def release(
             "environment": environment,
             "version": version,
             "digest": manifest["digest"],
-            "commit": outcome.commit.id if outcome.commit else None,
+            "commit": released.id if released else None,
             "message": outcome.message,
         },
     )

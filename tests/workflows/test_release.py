@@ -50,6 +50,8 @@ def test_a_release_again_makes_no_second_commit(remote, manifest_of):
     again = release(str(remote), "dev", manifest_of(V1))
 
     assert again.commit is None
+    assert again.earlier
+    assert remote.git("rev-parse", "main") == again.earlier.id
     assert f"digits {V1} was already released to dev in commit {remote.git('rev-parse', 'main')[:12]}" == again.message
     assert 1 == len(remote.subjects())
 
