@@ -24,9 +24,9 @@ from workflows.store import verify
 
 ROOT = Path(__file__).parents[2]
 MODEL = "cancer"
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass(frozen=True)
