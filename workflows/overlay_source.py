@@ -14,7 +14,7 @@ from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.errors import FailedPrecondition
 from workflows.errors import ShipwayError, StoreError
-from workflows.kustomize import Server, render_at, servers
+from workflows.kustomize import render_at, servers
 from workflows.repository import Repository, run
 from workflows.store import find, require_digest
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from serving.core.source import AspiredVersionsCallback
+    from workflows.overlay import Pin
 
 BRANCH = "main"
 INTERVAL_S = 0.25
@@ -60,7 +61,7 @@ class OverlaySource:
         self._thread: threading.Thread | None = None
         self._seen = ""
         self._error = ""
-        self._models: set[str] = set()
+        self._wanted: dict[str, Pin] | None = None
 
     def set_aspired_versions_callback(self, callback: AspiredVersionsCallback) -> None:
         """Syncs once, so that the first error reaches the caller, then goes on in the thread.
@@ -87,22 +88,22 @@ class OverlaySource:
         if commit and commit == self._seen:
             return
         commit = self._mirror.fetch(BRANCH)
-        wanted = servers(render_at(self._mirror, commit, self._environment))
-        names = ", ".join(f"{server.model} {server.pin.version}" for server in wanted) or "no model"
-        self._tell(f"{self._environment} at commit {commit[:12]} names {names}")
-        for server in wanted:
-            callback(server.model, [self._aspired(server)])
-        for model in self._models - {server.model for server in wanted}:
-            callback(model, [])
-        self._models = {server.model for server in wanted}
-        self._seen = commit
+        wanted = {server.model: server.pin for server in servers(render_at(self._mirror, commit, self._environment))}
+        if wanted != self._wanted:
+            names = ", ".join(f"{model} {pin.version}" for model, pin in wanted.items()) or "no model"
+            self._tell(f"{self._environment} at commit {commit[:12]} names {names}")
+            for model, pin in wanted.items():
+                callback(model, [self._aspired(model, pin)])
+            for model in set(self._wanted or {}) - set(wanted):
+                callback(model, [])
+        self._wanted, self._seen = wanted, commit
 
-    def _aspired(self, server: Server) -> ServableData[str]:
+    def _aspired(self, model: str, pin: Pin) -> ServableData[str]:
         """The version's folder, or the error for which it must not be loaded."""
-        servable = ServableId(server.model, int(server.pin.version))
+        servable = ServableId(model, int(pin.version))
         try:
-            folder = find(self._store, server.model, server.pin.version)
-            require_digest(folder, server.pin.digest)
+            folder = find(self._store, model, pin.version)
+            require_digest(folder, pin.digest)
         except StoreError as error:
             self._tell(f"refused: {error}")
             return ServableData(servable, FailedPrecondition(str(error)))
