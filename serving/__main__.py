@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
         _print_version()
         return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # A server needs no Keras, and `import tensorflow` loads Keras 3 unless told that the old one is meant: 2 s of 5.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     try:
         asyncio.run(_serve(_options(parsed.values)))

@@ -75,6 +75,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Runs the command line and exits with its code."""
     # Before TensorFlow is imported: its notes on CPU features are no news.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "2")
     try:
         shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
     except (ShipwayError, TrainingError) as error:
