@@ -46,7 +46,12 @@ class Demo:
     def shipway(self, *arguments: str) -> None:
         """Echoes and runs one command. Raises: ShipwayError (it failed, and has said why)."""
         self.echo(arguments)
-        code = subprocess.run(self.command(arguments), cwd=self.root, check=False).returncode
+        process = subprocess.Popen(self.command(arguments), cwd=self.root)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.wait()  # it had the same Ctrl-C, and ends what it started
+            raise
         if code:
             raise ShipwayError(f"`shipway {' '.join(arguments)}` ended with exit code {code}: see above")
 
@@ -91,14 +96,23 @@ def demo(directory: Path, *, port: int, rest_api_port: int) -> None:
 def served(run: Demo, environment: str) -> Iterator[None]:
     """A model server in the background, ended by SIGTERM as Kubernetes would."""
     arguments = ("serve", "--env", environment, *run.ports)
-    run.echo(arguments, end=" &")
-    process = subprocess.Popen(run.command(arguments), cwd=run.root)
+    # Not to the terminal, where the tree of a run is drawn.
+    log = run.root / NAME / f"serve-{environment}.log"
+    run.echo(arguments, end=f" > {log.relative_to(run.root)} &")
+    with log.open("wb") as file:
+        process = subprocess.Popen(run.command(arguments), cwd=run.root, stdout=file, stderr=subprocess.STDOUT)
     try:
         wait_until_served(run, environment, process)
         yield
     finally:
         process.terminate()
-        process.wait(TIMEOUT_S)
+        try:
+            process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        click.echo()
+        click.secho(f"$ cat {log.relative_to(run.root)}", bold=True)
+        click.echo(log.read_text(encoding="utf-8", errors="replace").rstrip())
 
 
 def wait_until_served(run: Demo, environment: str, process: subprocess.Popen[bytes] | None = None) -> None:
@@ -107,7 +121,7 @@ def wait_until_served(run: Demo, environment: str, process: subprocess.Popen[byt
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
-            raise ShipwayError("the model server did not start: see above")
+            raise ShipwayError("the model server did not start: see what it said above")
         with contextlib.suppress(ShipwayError):
             if available(target) == [version]:
                 return

@@ -9,6 +9,7 @@
   - WorkflowError       a workflow that the local engine does not understand
     · UnsupportedError  a field, by name, that the local engine does not know
   - RunFailed           a workflow that ran and did not succeed
+    · RunStopped        one that was stopped by a signal
 """
 
 
@@ -50,3 +51,9 @@ class UnsupportedError(WorkflowError):
 
 class RunFailed(ShipwayError):  # noqa: N818 - reads as what happened
     """A workflow ran and did not succeed."""
+
+
+class RunStopped(RunFailed):
+    """A workflow was stopped by a signal; its exit handler has run."""
+
+    exit_code = 130

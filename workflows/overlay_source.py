@@ -14,6 +14,7 @@ from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.errors import FailedPrecondition
 from workflows.errors import ShipwayError, StoreError
+from workflows.history import overlay_at
 from workflows.kustomize import render_at, servers
 from workflows.repository import Repository, run
 from workflows.store import find, require_digest
@@ -55,6 +56,7 @@ class OverlaySource:
         self._environment = environment
         self._store = store
         self._mirror = Repository.clone(remote, mirror, branch=BRANCH, bare=True)
+        overlay_at(self._mirror, BRANCH, environment)  # refuses an unknown environment, and lists the known ones
         self._tell = tell
         self._interval_s = interval_s
         self._stop = threading.Event()

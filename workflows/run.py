@@ -37,6 +37,7 @@ class Run:
     name: str
     model: str
     phase: str
+    stopped: bool
     seconds: float
     error: str
     version: str | None
@@ -166,6 +167,7 @@ def _outcome(status: local.Status, model: str, directory: Path) -> Run:
         name=status.name,
         model=model,
         phase=status.phase,
+        stopped=status.message.startswith("Stopped with strategy"),
         seconds=(status.finished - status.started).total_seconds() if status.started and status.finished else 0.0,
         error=_error(status),
         version=released.get("version") if commit else None,

@@ -1,6 +1,7 @@
 """The command line: help, usage errors, exit codes; one sentence for every error and never a traceback."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_missing_data_file(repository: Path):
         (("promote", "digits", "--to", "mars"), "there is no environment mars"),
         (("rollback", "digits", "--env", "dev"), "dev runs no digits"),
         (("history", "digits", "--env", "mars"), "there is no environment mars"),
-        (("serve", "--env", "mars"), "mars"),
+        (("serve", "--env", "mars"), "there is no environment mars"),
         (("report",), "there is no run yet"),
     ],
 )
@@ -146,6 +147,52 @@ def test_nothing_to_work_on(repository: Path, arguments: tuple[str, ...], part: 
 
     assert outcome.returncode in {1, 2}
     assert part in sentence(outcome)
+
+
+def test_remote_out_of_reach(repository: Path):
+    """No network: the remote is named, and what to check."""
+    outcome = shipway("init", "--remote", "http://127.0.0.1:1/none.git", cwd=repository)
+
+    assert 1 == outcome.returncode
+    assert "http://127.0.0.1:1/none.git is missing or out of reach" in sentence(outcome)
+    assert not (repository / ".shipway" / "clone").exists()
+
+
+def test_port_taken(repository: Path):
+    """A taken port is refused before anything is loaded, with the flag that chooses another."""
+    shipway("init", cwd=repository)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        outcome = shipway("serve", "--env=dev", f"--rest-api-port={taken.getsockname()[1]}", "--port=0", cwd=repository)
+
+    assert 2 == outcome.returncode
+    assert "choose another --rest-api-port" in sentence(outcome)
+
+
+def test_dirty_clone(repository: Path):
+    """Changes in the workspace's clone are nobody's to lose: named, and left alone."""
+    shipway("init", cwd=repository)
+    changed = repository / ".shipway" / "clone" / "kustomize" / "README.md"
+    changed.write_text("mine\n")
+    outcome = shipway("run", "cancer", cwd=repository)
+
+    assert 1 == outcome.returncode
+    assert "kustomize/README.md" in sentence(outcome)
+    assert "mine\n" == changed.read_text()
+
+
+def test_diverged_clone(repository: Path):
+    """Commits on both sides: neither is lost, and the sentence says how to bring them together."""
+    shipway("init", cwd=repository)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m"]
+    other = repository.parent / "other"
+    subprocess.run(["git", "clone", "-q", str(repository / ".shipway" / "remote.git"), str(other)], check=True)
+    subprocess.run([*git, "Theirs"], cwd=other, check=True)
+    subprocess.run(["git", "push", "-q"], cwd=other, check=True)
+    subprocess.run([*git, "Ours"], cwd=repository / ".shipway" / "clone", check=True)
+    outcome = shipway("run", "cancer", cwd=repository)
+
+    assert 1 == outcome.returncode
+    assert "has diverged" in sentence(outcome)
 
 
 def test_predict_without_a_server():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workflows.errors import RunFailed
+from workflows.errors import RunFailed, RunStopped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,8 @@ def command(
         click.echo(json.dumps(outcome.summary(), indent=2))
     else:
         _tell(outcome)
+    if outcome.stopped:
+        raise RunStopped(f"{outcome.name} was stopped at {outcome.error}; nothing is half done, run it again")
     if outcome.phase != "Succeeded":
         raise RunFailed(f"{outcome.name} {outcome.phase.lower()} at {outcome.error}")
 
