@@ -15,7 +15,7 @@ TRACE_ID = "assets.extra/mlmd_uuid"
 def file_digests(directory: Path) -> dict[str, str]:
     """{posix relative path: `sha256:<hex>`} of every file but the manifest itself, sorted by path."""
     paths = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    return {path: _file_digest(directory / path) for path in paths if path != MANIFEST}
+    return {path: file_digest(directory / path) for path in paths if path != MANIFEST}
 
 
 def model_digest(files: Mapping[str, str]) -> str:
@@ -57,7 +57,8 @@ def read(directory: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """`sha256:<hex>` of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(2**20):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from training.manifest import MANIFEST, file_digest, model_digest
 from workflows.errors import StoreError
 from workflows.overlay import MODEL, VERSION
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MANIFEST = "assets.extra/manifest.json"
-# Names the run, not the content, so two equal trainings have one digest.
-TRACE_ID = "assets.extra/mlmd_uuid"
 PARTIAL = ".partial"
 
 
@@ -107,23 +104,6 @@ def require_digest(folder: Path, digest: str) -> dict[str, Any]:
             "publish the version that was released, or release another"
         )
     return manifest
-
-
-def file_digest(path: Path) -> str:
-    """The digest of a file's bytes, sha256:<64 hex>."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return f"sha256:{digest.hexdigest()}"
-
-
-def model_digest(files: Mapping[str, str]) -> str:
-    """The digest of a version: of the lines that sha256sum would print for its files, the trace id's left out."""
-    lines = (
-        f"{digest.removeprefix('sha256:')}  {name}\n" for name, digest in sorted(files.items()) if name != TRACE_ID
-    )
-    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
