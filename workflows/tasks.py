@@ -26,25 +26,28 @@ def baseline(
 ) -> None:
     """Fetches the version that an environment serves now; an empty directory if it serves none.
 
-    Raises: RepositoryError (remote out of reach); OverlayError; StoreError (the version's files were altered).
+    A version that this store does not have whole cannot be compared with; the run says so and is judged alone, so that
+    a new release can take its place. Raises: RepositoryError (remote out of reach); OverlayError.
     """
     from workflows.overlay import overlay_path, read_models
     from workflows.repository import Repository
-    from workflows.store import find
+    from workflows.store import find, require_digest
 
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
         clone = Repository.clone(repository, Path(folder) / "remote.git", branch=BRANCH, bare=True)
         path = overlay_path(environment)
         serves = read_models(clone.show(BRANCH, path) or "", path).get(model)
     baseline.mkdir(parents=True)
+    found = None
     try:
-        found = find(Path(store), model, serves.version) if serves else None
+        if serves:
+            folder = find(Path(store), model, serves.version)
+            require_digest(folder, serves.digest)
+            found = folder
     except StoreError as error:
-        # A clone on another machine names versions that this store never had; the run says so and is judged alone.
         click.echo(
             f"{environment} serves {model} {serves.version if serves else ''}, which is not compared with: {error}"
         )
-        found = None
     if found:
         shutil.copytree(found, baseline, dirs_exist_ok=True)
     click.echo(f"{environment} serves {model} {found.name}" if found else f"nothing to compare {model} with")

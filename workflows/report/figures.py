@@ -42,7 +42,7 @@ def curve(name: str, train: Sequence[float], validation: Sequence[float]) -> Mar
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("epoch")
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+        _legend(axes, 2)
         ends = [f"{label} from {metric(line[0])} to {metric(line[-1])}" for label, line in _lines(train, validation)]
         return svg(figure, f"curve {name}", f"{name} by epoch: {', '.join(ends)}.")
 
@@ -62,7 +62,7 @@ def slices(name: str, rows: Sequence[SliceRow]) -> Markup:
         _dots(axes, theirs, marker="D", edge=SECOND, face="none", label="serving version")
         _dots(axes, ours, marker="o", edge=FIRST, face=FIRST, label="this run")
         axes.set_xlabel(name)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+        _legend(axes, 2)
         worst = min(rows, key=lambda row: row.value)
         return svg(figure, "slices", f"{name} by slice; the lowest is {worst.name} with {metric(worst.value)}.")
 
@@ -106,21 +106,23 @@ def balance(counts: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> M
         axes.set_xticks(range(len(labels)), labels=[one_line(label, 12) or "(empty)" for label in labels])
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(visible=False, axis="x")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0)
+        _legend(axes, 3)
         return svg(figure, "balance", f"Share of each of {len(labels)} labels in {', '.join(counts)}.")
 
 
 def latency(transports: Mapping[str, Mapping[str, float]]) -> Markup:
     """Draws the latency percentiles of each transport on one line from zero."""
+    shown: set[str] = set()
     with _rows(list(transports)) as (figure, axes):
         for place, (_, found) in enumerate(transports.items()):
             known = {name: value for name, value in found.items() if math.isfinite(value)}
             axes.plot(list(known.values()), [place] * len(known), "-", color=LINE, linewidth=5, zorder=1)
             for (name, value), marker in zip(known.items(), "os^Dv", strict=False):
-                axes.plot(value, place, marker, color=FIRST, markersize=6, label=name if not place else None)
+                axes.plot(value, place, marker, color=FIRST, markersize=6, label=None if name in shown else name)
+                shown.add(name)
         axes.set_xlim(left=0)
         axes.set_xlabel("ms per request")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0)
+        _legend(axes, 5)
         told = (f"{name} {p} {milliseconds(value)}" for name, found in transports.items() for p, value in found.items())
         return svg(figure, "latency", f"Latency: {', '.join(told)}.")
 
@@ -147,6 +149,12 @@ def timing(runs: Sequence[tuple[StepRun, datetime, float]]) -> Markup:
         longest, _, seconds = max(runs, key=lambda found: found[2])
         share = percent(seconds / end)
         return svg(figure, "timing", f"{longest.name} took longest: {duration(seconds)}, {share} of the run.")
+
+
+def _legend(axes: Axes, columns: int) -> None:
+    """Puts the legend above the plot, if there is anything to tell apart."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from workflows.errors import UsageError
@@ -271,7 +271,13 @@ def damage(draw: st.DrawFn) -> tuple[list[int], Any]:
     return draw(st.lists(st.integers(0, 50), min_size=2, max_size=5)), draw(leaves | inner)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Not shrunk: an example takes a second, and what broke says which figure it was.
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(damages=st.lists(damage(), min_size=1, max_size=20))
 def test_no_content_of_the_reports_stops_the_page(damages, full, facts, saved):
     """Whatever JSON stands where, there is a page, and it is whole."""
