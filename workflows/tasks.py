@@ -17,6 +17,7 @@ from training.cli import group
 from training.errors import TrainingError
 from training.step import InputPath, OptionalInputPath, OutputPath
 from workflows.errors import ShipwayError, StoreError
+from workflows.overlay import Pin, overlay_path, read_models
 
 BRANCH = "main"
 
@@ -29,25 +30,14 @@ def baseline(
     A version that this store does not have whole cannot be compared with; the run says so and is judged alone, so that
     a new release can take its place. Raises: RepositoryError (remote out of reach); OverlayError.
     """
-    from workflows.overlay import overlay_path, read_models
     from workflows.repository import Repository
-    from workflows.store import find, require_digest
 
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
         clone = Repository.clone(repository, Path(folder) / "remote.git", branch=BRANCH, bare=True)
         path = overlay_path(environment)
         serves = read_models(clone.show(BRANCH, path) or "", path).get(model)
     baseline.mkdir(parents=True)
-    found = None
-    try:
-        if serves:
-            folder = find(Path(store), model, serves.version)
-            require_digest(folder, serves.digest)
-            found = folder
-    except StoreError as error:
-        click.echo(
-            f"{environment} serves {model} {serves.version if serves else ''}, which is not compared with: {error}"
-        )
+    found = _whole(Path(store), model, serves) if serves else None
     if found:
         shutil.copytree(found, baseline, dirs_exist_ok=True)
     click.echo(f"{environment} serves {model} {found.name}" if found else f"nothing to compare {model} with")
@@ -128,6 +118,19 @@ def report(
 
 
 STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (baseline, release, report)}
+
+
+def _whole(store: Path, model: str, pin: Pin) -> Path | None:
+    """The folder of a version, if the store has it whole and with the content that git names."""
+    from workflows.store import find, require_digest
+
+    try:
+        folder = find(store, model, pin.version)
+        require_digest(folder, pin.digest)
+    except StoreError as error:
+        click.echo(f"{model} {pin.version} is not compared with: {error}")
+        return None
+    return folder
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

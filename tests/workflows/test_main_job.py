@@ -257,7 +257,7 @@ def test_run_after_all_that_completes_with_the_same_weights(place: Place, first:
 
     assert last["version"] == place.named()["dev"]
     assert one["weights_digest"] == other["weights_digest"]
-    assert one["data_digest"] == other["data_digest"]
+    assert one["digest"] == other["digest"]
 
 
 def names(folder: Path) -> set[str]:
