@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,6 @@ ROUNDS = 5
 SWITCHES = 20
 TIMEOUT_S = 60.0
 MODEL = "digits"
-GRPC, REST = 18500, 18501
 
 
 def chain(steps: int) -> dict[str, Any]:
@@ -70,6 +70,14 @@ def engine(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
+def free_ports() -> tuple[int, int]:
+    """Two ports that were free a moment ago."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
 def timed(call: Callable[[int], None], argument: int) -> float:
     """Seconds that a call took."""
     started = time.perf_counter()
@@ -80,11 +88,12 @@ def timed(call: Callable[[int], None], argument: int) -> float:
 class Clients:
     """Constant requests by REST and by gRPC; notes the first answer of each version, and every failure."""
 
-    def __init__(self, features: dict[str, Any]) -> None:
+    def __init__(self, features: dict[str, Any], grpc_port: int, rest_port: int) -> None:
         self.first: dict[str, float] = {}
         self.asked = 0
         self.failed: list[str] = []
         self._features = features
+        self._grpc_port, self._rest_port = grpc_port, rest_port
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._loop, args=(ask,)) for ask in (self._rest(), self._grpc())]
@@ -130,7 +139,9 @@ class Clients:
         body = json.dumps(columnar_body(self._features))
 
         def ask() -> None:
-            client.post(f"http://127.0.0.1:{REST}/v1/models/{MODEL}:predict", content=body).raise_for_status()
+            client.post(
+                f"http://127.0.0.1:{self._rest_port}/v1/models/{MODEL}:predict", content=body
+            ).raise_for_status()
 
         return ask
 
@@ -140,7 +151,7 @@ class Clients:
 
         from training.requests import predict
 
-        channel = grpc.insecure_channel(f"127.0.0.1:{GRPC}")
+        channel = grpc.insecure_channel(f"127.0.0.1:{self._grpc_port}")
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         request = predict(MODEL, self._features)
         return lambda: str(stub.Predict(request, timeout=10).model_spec.version.value)
@@ -164,7 +175,8 @@ def switch(folder: Path) -> list[tuple[str, str]]:
 
     seconds = []
     version = ship(1)
-    with serving(folder), Clients(features) as clients:
+    ports = free_ports()
+    with serving(folder, *ports), Clients(features, *ports) as clients:
         clients.wait_for(version)
         clients.failed.clear()
         clients.asked = 0
@@ -182,13 +194,13 @@ def switch(folder: Path) -> list[tuple[str, str]]:
 
 
 def prepared(folder: Path) -> tuple[Any, Path]:
-    """A workspace of a clone of this repository, and one exported version of one epoch."""
+    """A workspace of a clone of this repository, and one exported version."""
     from workflows.workspace import make_workspace
 
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     subprocess.run(
-        [sys.executable, "-m", "workflows", "run", MODEL, "--epochs=3", "--no-release"],
+        [sys.executable, "-m", "workflows", "run", MODEL, "--no-release"],
         cwd=clone,
         check=False,
         stdout=subprocess.DEVNULL,
@@ -212,9 +224,10 @@ def as_version(source: Path, target: Path, version: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[None]:
+def serving(folder: Path, grpc_port: int, rest_port: int) -> Iterator[None]:
     """`shipway serve --env dev` as a process."""
-    command = [sys.executable, "-m", "workflows", "serve", "--env=dev", f"--port={GRPC}", f"--rest-api-port={REST}"]
+    command = [sys.executable, "-m", "workflows", "serve", "--env=dev"]
+    command += [f"--port={grpc_port}", f"--rest-api-port={rest_port}"]
     with (folder / "serve.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder / "clone", stdout=log, stderr=log)
         try:
