@@ -42,7 +42,7 @@ $(READY): requirements.lock pyproject.toml Makefile
 	@echo "setting up .venv with $$($(PYTHON) -V) from requirements.lock (a few minutes the first time)"
 	@test -x $(UV) && test "$$($(UV) --version | cut -d' ' -f2)" = $(UV_VERSION) || \
 	  { rm -rf .venv; $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-config --no-deps --compile-bytecode --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --no-config --no-deps --compile-bytecode --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-config --no-deps -e .
 	@touch $@
 

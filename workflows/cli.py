@@ -6,6 +6,7 @@ Each command is a file of `workflows/commands/`; none imports TensorFlow, Hera o
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import click
 
-from training.errors import TrainingError
+from training.errors import TrainingError, UnknownModelError
 from workflows.errors import ShipwayError
 
+LONGEST = 1000  # characters of an error
 COMMANDS = (
     "init",
     "run",
@@ -71,24 +73,40 @@ def shipway(ctx: click.Context, directory: Path) -> None:
     ctx.obj = directory.resolve()
 
 
+def one_line(message: object) -> str:
+    """An error as one line, whatever was put into it; a long one is cut in the middle."""
+    text = " ".join(str(message).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
+def _stop(number: int, _: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does."""
+    raise KeyboardInterrupt(number)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Runs the command line and exits with its code."""
     # Before TensorFlow is imported: its notes on CPU features are no news.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "2")
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
+        # Without standalone mode click gives back the code of `ctx.exit`.
+        code = shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
     except (ShipwayError, TrainingError) as error:
-        click.echo(f"shipway: {error}", err=True)
-        sys.exit(error.exit_code if isinstance(error, ShipwayError) else 1)
+        click.echo(f"shipway: {one_line(error)}", err=True)
+        sys.exit(2 if isinstance(error, UnknownModelError) else getattr(error, "exit_code", 1))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
     except click.ClickException as error:
         hint = f" (try: {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
-        click.echo(f"shipway: {error.format_message()}{hint}", err=True)
+        click.echo(f"shipway: {one_line(error.format_message())}{hint}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"shipway: {one_line(error)}: check that the file, folder or disk is as it should be", err=True)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("shipway: stopped", err=True)
         sys.exit(130)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -17,6 +17,8 @@ import click
 
 from workflows.errors import ShipwayError
 from workflows.predict import Target, available
+from workflows.run import PAGE, latest
+from workflows.serve import require_free
 from workflows.workspace import NAME, top
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ def demo(directory: Path, *, port: int, rest_api_port: int) -> None:
     """Runs the main job; leaves nothing running, whatever happens. Raises: ShipwayError (a command failed)."""
     started = time.monotonic()
     run = Demo(top(directory), port, rest_api_port)
+    for flag, number in {"port": port, "rest-api-port": rest_api_port}.items():
+        require_free("127.0.0.1", flag, number, command="shipway demo")
     run.shipway("init")
     run.shipway("run", MODEL)
     with served(run, "dev"):
@@ -117,6 +121,7 @@ def served(run: Demo, environment: str) -> Iterator[None]:
 
 def wait_until_served(run: Demo, environment: str, process: subprocess.Popen[bytes] | None = None) -> None:
     """Returns when the server answers with the version that git names, and with no other."""
+    click.echo(f"waiting until the server answers with what git names for {environment}")
     version, target = run.named(environment), Target(MODEL, "127.0.0.1", run.port, run.rest_api_port)
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
@@ -130,10 +135,10 @@ def wait_until_served(run: Demo, environment: str, process: subprocess.Popen[byt
 
 
 def _next(run: Demo, picture: str, seconds: float) -> None:
-    pages = sorted((run.root / NAME / "runs").glob("*/report.html"))
+    page = latest(run.root / NAME / "runs") / PAGE
     click.secho(f"\nDone in {seconds:.0f} s, and nothing is left running. What to look at next:", bold=True)
     for what, where in (
-        ("the page of the last run", pages[-1] if pages else "shipway report"),
+        ("the page of the last run", page),
         ("the held-out images beside their predictions", picture),
         ("the same workflow as Argo runs it", run.root / "workflows" / "rendered" / "train.yaml"),
         (

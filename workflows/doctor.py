@@ -64,7 +64,7 @@ def _role(role: str, packages: tuple[str, ...]) -> Finding:
 
 
 def _installed(names: str) -> str | None:
-    found = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
+    found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions() if d.metadata["Name"]}
     return next((f"{name} {found[name]}" for name in names.split("|") if name in found), None)
 
 

@@ -7,7 +7,9 @@ serves. Not here: loading and answering (serving/).
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from serving.core.servable_data import ServableData
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 BRANCH = "main"
 INTERVAL_S = 0.25
+RETRY_S = 2.0  # until a refused version is looked at again
 
 
 class OverlaySource:
@@ -64,6 +67,10 @@ class OverlaySource:
         self._seen = ""
         self._error = ""
         self._wanted: dict[str, Pin] | None = None
+        self._good: dict[str, ServableData[str]] = {}
+        self._refused: dict[str, Pin] = {}
+        self._repaired: dict[str, ServableData[str]] = {}
+        self._next_try = 0.0
 
     def set_aspired_versions_callback(self, callback: AspiredVersionsCallback) -> None:
         """Syncs once, so that the first error reaches the caller, then goes on in the thread.
@@ -88,12 +95,14 @@ class OverlaySource:
         outcome = run("ls-remote", "--exit-code", self._remote, f"refs/heads/{BRANCH}", cwd=self._mirror.path)
         commit = outcome.stdout.decode().partition("\t")[0]
         if commit and commit == self._seen:
+            self._try_again(callback)
             return
         commit = self._mirror.fetch(BRANCH)
         wanted = {server.model: server.pin for server in servers(render_at(self._mirror, commit, self._environment))}
         if wanted != self._wanted:
             names = ", ".join(f"{model} {pin.version}" for model, pin in wanted.items()) or "no model"
             self._tell(f"{self._environment} at commit {commit[:12]} names {names}")
+            self._refused, self._repaired = {}, {}
             for model, pin in wanted.items():
                 callback(model, [self._aspired(model, pin)])
             for model in set(self._wanted or {}) - set(wanted):
@@ -104,12 +113,37 @@ class OverlaySource:
         """The version's folder, or the error for which it must not be loaded."""
         servable = ServableId(model, int(pin.version))
         try:
-            folder = find(self._store, model, pin.version)
-            require_digest(folder, pin.digest)
+            self._good[model] = self._whole(model, pin)
         except StoreError as error:
             self._tell(f"refused: {error}")
+            self._refused[model] = pin
+            self._next_try = time.monotonic() + RETRY_S
             return ServableData(servable, FailedPrecondition(str(error)))
-        return ServableData(servable, str(folder))
+        return self._good[model]
+
+    def _whole(self, model: str, pin: Pin) -> ServableData[str]:
+        folder = find(self._store, model, pin.version)
+        require_digest(folder, pin.digest)
+        return ServableData(ServableId(model, int(pin.version)), str(folder))
+
+    def _try_again(self, callback: AspiredVersionsCallback) -> None:
+        """Aspires to a refused version after it was repaired.
+
+        A manager never tries a failed version again while it stays aspired, so for one look the version before is.
+        """
+        for model, data in self._repaired.items():
+            self._good[model] = data
+            callback(model, [data])
+        self._repaired = {}
+        if time.monotonic() < self._next_try:
+            return
+        self._next_try = time.monotonic() + RETRY_S
+        for model, pin in list(self._refused.items()):
+            with contextlib.suppress(StoreError):
+                self._repaired[model] = self._whole(model, pin)
+                del self._refused[model]
+                self._tell(f"{model} {pin.version} is whole now")
+                callback(model, [self._good[model]] if model in self._good else [])
 
     def _follow(self, callback: AspiredVersionsCallback) -> None:
         while not self._stop.wait(self._interval_s):

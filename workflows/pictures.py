@@ -34,6 +34,7 @@ SHADES, ASCII_SHADES = " ░▒▓█", " .:*#"
 COLUMNS, GAP = 14, 2
 SHEET_COLUMNS = 6
 MOST_FEATURES = 6
+TABLE_FEATURES = 2  # so that a row fits 80 columns
 RIGHT, WRONG, INK, MUTED = "#0a66b0", "#b23c00", "#1a1f26", "#56606c"
 
 
@@ -218,12 +219,14 @@ def _shades(rows: Sequence[Sequence[int]], shades: str) -> Iterator[list[Segment
 
 
 def _table(found: Sequence[Example]) -> Table:
-    names = list(found[0].first.features or {})[:MOST_FEATURES]
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    every = list(found[0].first.features or {})
+    names = every[:TABLE_FEATURES]
+    caption = f"{len(names)} of {len(every)} features shown" if len(every) > len(names) else None
+    table = Table(box=None, pad_edge=False, header_style="dim", caption=caption, caption_justify="left")
     for name in ("example", "label", "answer", "sources"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in names:
-        table.add_column(Text(one_line(name)), justify="right")
+        table.add_column(Text(one_line(name, 14)), justify="right", no_wrap=True)
     for example in found:
         table.add_row(*_cells(example, names))
     return table

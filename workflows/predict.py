@@ -31,14 +31,19 @@ class Target:
     version: int | None = None
 
     @property
+    def _host(self) -> str:
+        """An IPv6 address stands in brackets."""
+        return f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
+
+    @property
     def rest(self) -> str:
         """The base of the REST addresses."""
-        return f"http://{self.host}:{self.rest_api_port}"
+        return f"http://{self._host}:{self.rest_api_port}"
 
     @property
     def grpc(self) -> str:
         """The gRPC address."""
-        return f"{self.host}:{self.port}"
+        return f"{self._host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ def available(target: Target) -> list[int]:
         response = httpx.get(f"{target.rest}/v1/models/{target.model}", timeout=TIMEOUT_S)
         states = response.json().get("model_version_status", [])
         return [int(state["version"]) for state in states if state["state"] == "AVAILABLE"]
+    except httpx.InvalidURL:
+        raise UsageError(f"{target.host!r} is no host: give a name or an address") from None
     except httpx.TransportError:
         raise ShipwayError(
             f"no model server answers at {target.rest}: start one with `shipway serve --env dev`"
@@ -92,7 +99,8 @@ def predict(target: Target, data: str, count: int) -> Answers:
     versions = available(target)
     if not versions or target.version not in {None, *versions}:
         known = ", ".join(map(str, versions)) or "none"
-        raise UsageError(f"{target.rest} serves no {target.model} {target.version or ''}: the versions there: {known}")
+        name = f"{target.model} {target.version}" if target.version else target.model
+        raise UsageError(f"{target.rest} serves no {name}: the versions that answer are {known}; see `shipway status`")
     version = target.version or versions[0]
     examples = held_out(target.model, data, count)
     with Client(target.model, rest=target.rest, grpc_address=target.grpc, version=version) as client:

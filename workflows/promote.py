@@ -62,6 +62,8 @@ def _runs(repository: Repository, head: str, origin: str | None, model: str, to:
     models = read_models(overlay_at(repository, head, origin), overlay_path(origin))
     if model not in models:
         raise UsageError(f"{origin} runs no {model}: it runs {', '.join(sorted(models)) or 'no model yet'}")
+    if not models[model].digest:
+        raise UsageError(f"{overlay_path(origin)} names {model} without a digest: add the one of its release")
     return models[model]
 
 

@@ -20,6 +20,7 @@ from workflows.errors import RepositoryError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+from types import MappingProxyType
 
 TIMEOUT_S = 120.0
 FIELDS = "%x1e%H%x1f%cI%x1f%s%x1f%(trailers:only=true,unfold=true)"
@@ -51,17 +52,21 @@ def git(*arguments: str, cwd: Path, stdin: bytes | None = None, timeout_s: float
 
 
 def run(
-    *arguments: str, cwd: Path, stdin: bytes | None = None, timeout_s: float = TIMEOUT_S
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes | None = None,
+    timeout_s: float = TIMEOUT_S,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
     """One git command, whatever its exit code. Raises: RepositoryError (git is missing, or took too long)."""
-    environment = {name: value for name, value in os.environ.items() if name not in INHERITED} | ENVIRONMENT
+    inherited = {name: value for name, value in os.environ.items() if name not in INHERITED}
     if not cwd.is_dir():
         raise RepositoryError(f"{cwd} is not there: expected a folder with a git repository")
     try:
         process = subprocess.Popen(
             ["git", *arguments],
             cwd=cwd,
-            env=environment,
+            env=inherited | ENVIRONMENT | dict(environment),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,7 +101,9 @@ class Repository:
     @classmethod
     def open(cls, path: Path) -> Repository:
         """The repository in a folder. Raises: RepositoryError (no folder, or no repository)."""
-        outcome = run("rev-parse", "--git-dir", cwd=path)
+        # A folder inside of another repository is none: git would walk up and act on that one.
+        ceiling = {"GIT_CEILING_DIRECTORIES": str(path.resolve().parent)}
+        outcome = run("rev-parse", "--git-dir", cwd=path, environment=ceiling)
         if outcome.returncode:
             raise RepositoryError(
                 f"{path} is not a git repository ({words(outcome.stderr)}): name a clone or a bare one"

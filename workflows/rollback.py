@@ -66,8 +66,8 @@ def _before(pins: Iterable[Pin]) -> Pin | None:
     """What ran before, from all that ever ran, newest first; a return to what ran before undoes the step between."""
     stack: list[Pin] = []
     for pin in reversed(list(pins)):
-        if stack[-2:-1] == [pin]:
+        if [before.version for before in stack[-2:-1]] == [pin.version]:
             stack.pop()
-        elif stack[-1:] != [pin]:
+        elif [now.version for now in stack[-1:]] != [pin.version]:
             stack.append(pin)
     return stack[-2] if len(stack) > 1 else None

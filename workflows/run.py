@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "workflows/rendered/train.yaml"
 PAGE = "report.html"
+SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,9 @@ def _outcome(status: local.Status, model: str, directory: Path) -> Run:
         if item.path
     }
     page = kept.get(("report", "page"))
-    if page and (page / PAGE).is_file():
-        shutil.copyfile(page / PAGE, directory / PAGE)
+    for name in (PAGE, SUMMARY):
+        if page and (page / name).is_file():
+            shutil.copyfile(page / name, directory / name)
     told = kept.get(("release", "report"))
     released = json.loads(told.read_text(encoding="utf-8")) if told else {}
     commit = released.get("commit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import tempfile
@@ -25,8 +26,10 @@ def serve(
 
     Raises: UsageError (a port is taken); OverlayError (unknown environment, or it does not render); RepositoryError.
     """
+    if port == rest_api_port:
+        raise UsageError(f"gRPC and REST need a port each, of which one may be 0 (off): received {port} for both")
     for flag, number in {"port": port, "rest-api-port": rest_api_port}.items():
-        _require_free(host, flag, number)
+        require_free(host, flag, number, command="shipway serve")
     from serving.core.loader_harness import RetryOptions
     from serving.errors import ServingError
     from serving.options import ServerOptions
@@ -51,9 +54,9 @@ def serve(
             mirror=Path(folder) / "remote.git",
             tell=tell,
         )
-        server = Server(options, source)
-        server.monitor.subscribe(lambda state: _tell_state(state, tell))
         try:
+            server = Server(options, source)
+            server.monitor.subscribe(lambda state: _tell_state(state, tell))
             server.start()
         except ServingError as error:
             raise ShipwayError(str(error)) from None
@@ -71,13 +74,13 @@ def _tell_state(state: ServableState, tell: Callable[[str], None]) -> None:
         tell(f"{name} {version} is unloaded" if state.error is None else f"{name} {version} refused: {state.error}")
 
 
-def _require_free(host: str, flag: str, port: int) -> None:
-    """Says which port is taken before anything is loaded."""
+def require_free(host: str, flag: str, port: int, *, command: str) -> None:
+    """Says which port is taken, before anything is loaded. Raises: UsageError."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise UsageError(
-                f"{host}:{port} cannot be listened on ({error.strerror}): stop what does, or choose another --{flag}"
-            ) from None
+            taken = error.errno == errno.EADDRINUSE
+            cure = f"stop what does, or choose another port with `{command} --{flag}`" if taken else "check the address"
+            raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}): {cure}") from None

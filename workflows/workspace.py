@@ -75,6 +75,7 @@ def open_workspace(directory: Path) -> Workspace:
     workspace = Workspace(top(directory) / NAME)
     if not workspace.clone.is_dir():
         raise WorkspaceError(f"{workspace.root} is no workspace yet: make one with `shipway init`")
+    _require_whole(workspace)
     return workspace
 
 
@@ -89,9 +90,12 @@ def make_workspace(directory: Path, remote: str | None = None) -> Workspace:
     source = top(directory)
     workspace = Workspace(source / NAME)
     if workspace.clone.is_dir():
+        _require_whole(workspace)
         if remote is not None and remote != workspace.remote:
             raise WorkspaceError(f"{workspace.root} already follows {workspace.remote}: remove it to follow {remote}")
         return workspace
+    if workspace.root.exists() and not workspace.root.is_dir():
+        raise WorkspaceError(f"{workspace.root} is a file: move it away, the workspace goes there")
     workspace.root.mkdir(exist_ok=True)
     if remote is None:
         remote = str(_bare(source, workspace.root / "remote.git"))
@@ -127,6 +131,19 @@ def bring_in(workspace: Workspace, source: Path) -> str:
 def uncommitted(source: Path) -> list[str]:
     """The files that a run would use and that differ from the last commit, new ones included."""
     return [line[3:] for line in Repository(source).git("status", "--porcelain", "--", *USED).splitlines()]
+
+
+def _require_whole(workspace: Workspace) -> None:
+    """Refuses a workspace that lost a part of it. Raises: WorkspaceError (says how to bring it back)."""
+    try:
+        remote = Repository.open(workspace.clone).remote()
+    except RepositoryError as error:
+        raise WorkspaceError(f"{error}; remove {workspace.clone} and run `shipway init`") from None
+    own = workspace.root / "remote.git"
+    if remote == str(own) and not own.is_dir():
+        raise WorkspaceError(
+            f"{own} is gone: bring it back from the clone with `git clone --bare {workspace.clone} {own}`"
+        )
 
 
 def _bare(source: Path, path: Path) -> Path:

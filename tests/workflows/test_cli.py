@@ -1,6 +1,7 @@
 """The command line: help, usage errors, exit codes; one sentence for every error and never a traceback."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -165,7 +166,7 @@ def test_port_taken(repository: Path):
         outcome = shipway("serve", "--env=dev", f"--rest-api-port={taken.getsockname()[1]}", "--port=0", cwd=repository)
 
     assert 2 == outcome.returncode
-    assert "choose another --rest-api-port" in sentence(outcome)
+    assert "shipway serve --rest-api-port" in sentence(outcome)
 
 
 def test_dirty_clone(repository: Path):
@@ -193,6 +194,94 @@ def test_diverged_clone(repository: Path):
 
     assert 1 == outcome.returncode
     assert "has diverged" in sentence(outcome)
+
+
+def test_clone_that_is_none(repository: Path):
+    """A clone that lost its .git must never mean the user's own repository, in which it lies."""
+    shipway("init", cwd=repository)
+    shutil.rmtree(repository / ".shipway" / "clone" / ".git")
+    for arguments in (("init",), ("status",), ("run", "cancer"), ("promote", "digits", "--to=staging")):
+        outcome = shipway(*arguments, cwd=repository)
+
+        assert 1 == outcome.returncode, arguments
+        assert "run `shipway init`" in sentence(outcome)
+
+
+def test_remote_that_was_removed(repository: Path):
+    """The remote can be brought back from the clone, and the sentence says how."""
+    shipway("init", cwd=repository)
+    shutil.rmtree(repository / ".shipway" / "remote.git")
+
+    assert "git clone --bare" in sentence(shipway("status", cwd=repository))
+
+
+def test_workspace_that_is_a_file(repository: Path):
+    """Something else of the workspace's name is left alone."""
+    (repository / ".shipway").write_text("mine")
+
+    assert "is a file" in sentence(shipway("init", cwd=repository))
+    assert "mine" == (repository / ".shipway").read_text()
+
+
+def test_garbled_state_of_a_run(repository: Path):
+    """A state that cannot be read is one sentence."""
+    shipway("init", cwd=repository)
+    run = repository / ".shipway" / "runs" / "train-cancer-20260101000000"
+    run.mkdir()
+    (run / "workflow.json").write_bytes(b"\xff{")
+
+    assert "workflow.json cannot be read" in sentence(shipway("report", "--json", cwd=repository))
+    assert "has no page" in sentence(shipway("report", cwd=repository))
+
+
+def test_newlines_in_a_name_stay_on_one_line(repository: Path):
+    """An error is one line, whatever was typed."""
+    shipway("init", cwd=repository)
+
+    assert "no model" in sentence(shipway("run", "a\nb", cwd=repository))
+
+
+def test_full_disk():
+    """Output that cannot be written is one sentence, not a traceback."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "workflows", "doctor", "--json"]
+        outcome = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert 1 == outcome.returncode
+    assert "Traceback" not in outcome.stderr
+
+
+def test_one_port_for_both(repository: Path):
+    """Two transports cannot share a port."""
+    shipway("init", cwd=repository)
+
+    assert "a port each" in sentence(shipway("serve", "--env=dev", "--port=1", "--rest-api-port=1", cwd=repository))
+
+
+@pytest.mark.parametrize("host", ["[::1", "a\nb", "::1", "none.invalid"])
+def test_odd_hosts(host: str):
+    """Whatever stands for a host, predict answers in one sentence."""
+    assert sentence(shipway("predict", "cancer", "--host", host, "--rest-api-port=1"))
+
+
+def test_doctor_is_content_where_the_tests_run():
+    """The environment of the lock file has all that it looks for."""
+    outcome = shipway("doctor", "--json")
+    missing = [finding for finding in json.loads(outcome.stdout) if finding["needed"] and not finding["ok"]]
+
+    assert ([], 0) == (missing, outcome.returncode)
+
+
+def test_doctor_fails_where_something_is_missing():
+    """A needed thing that is missing is exit code 1, for a script."""
+    code = (
+        "import sys, workflows.doctor as d; d.ROLES['none'] = ('no-such-package',)\n"
+        "from workflows.cli import main; main(['doctor'])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert 1 == outcome.returncode
+    assert "missing no-such-package" in outcome.stdout
 
 
 def test_predict_without_a_server():

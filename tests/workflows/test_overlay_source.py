@@ -124,6 +124,23 @@ def test_other_content_than_git_names_is_refused(follower: Follower, versions: d
     assert versions[V2] in follower.next_told("refused")
 
 
+def test_a_repaired_version_is_tried_again(follower: Follower, versions: dict[str, str]):
+    """A refused version that is whole again is aspired, after the one before so that the manager forgets it failed."""
+    model = follower.store / "digits" / V2 / "saved_model.pb"
+    good = model.read_text()
+    follower.name("digits", Pin(V1, versions[V1]))
+    follower.start()
+    follower.next()
+    model.write_text("altered")
+    follower.name("digits", Pin(V2, versions[V2]))
+    refused = follower.next()
+    model.write_text(good)
+
+    assert issubclass(refused[1][0], ServingError)
+    assert ("digits", [str(follower.store / "digits" / V1)]) == follower.next()
+    assert ("digits", [str(follower.store / "digits" / V2)]) == follower.next()
+
+
 def test_overlay_that_does_not_render_changes_nothing(follower: Follower, versions: dict[str, str]):
     """A broken overlay is told once, in one sentence; the next good commit is followed."""
     follower.name("digits", Pin(V1, versions[V1]))

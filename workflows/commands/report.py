@@ -27,11 +27,15 @@ def command(directory: Path, *, run: str | None, in_browser: bool, as_json: bool
 
     found = latest(open_workspace(directory).runs, run)
     if as_json:
-        click.echo(json.dumps(json.loads((found / "workflow.json").read_text(encoding="utf-8")), indent=2))
+        try:
+            state = json.loads((found / "workflow.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{found}/workflow.json cannot be read ({error}): name another run") from None
+        click.echo(json.dumps(state, indent=2))
         return
     page = found / PAGE
     if not page.is_file():
-        raise UsageError(f"{found.name} has no page, its exit handler was killed: its logs are in {found}")
+        raise UsageError(f"{found.name} has no page: it still runs, or was killed; its logs are in {found}")
     click.echo(page)
     if in_browser:
         click.launch(page.as_uri())

@@ -31,6 +31,7 @@ def command(
     What runs is your last commit; what is not committed stays out. The release goes to dev.
     """
     from workflows.local.tree import watcher
+    from workflows.repository import Repository
     from workflows.run import data_parameter, run
     from workflows.workspace import bring_in, make_workspace, top, uncommitted
 
@@ -38,7 +39,8 @@ def command(
     parameters = {"data": data_parameter(data, directory), "seed": str(seed), "release": str(release).lower()}
     parameters |= {"epochs": str(epochs)} if epochs else {}
     workspace = make_workspace(directory)
-    commit = bring_in(workspace, source)
+    bring_in(workspace, source)
+    commit = Repository(source).resolve("HEAD")
     if left_out := uncommitted(source):
         click.echo(f"not part of this run, since not committed: {', '.join(left_out[:5])}", err=True)
     outcome = run(workspace, commit, model, parameters, watch=None if as_json else watcher())

@@ -49,7 +49,7 @@ def table(entries: list[Entry], *, where: str = "environment") -> None:
     for column in [*columns, "metrics"] if wide else columns:
         grid.add_column(column, no_wrap=True)
     for entry in entries:
-        first = entry.environment if where == "environment" else entry.subject.split()[0].lower()
+        first = entry.environment if where == "environment" else entry.subject.partition(f" {entry.model}")[0].lower()
         cells = [first, entry.model, entry.version, entry.digest.removeprefix("sha256:")[:12], entry.commit[:12]]
         grid.add_row(*cells, age(entry.age_s), *([metrics(entry)] if wide else []))
     console.print(grid)

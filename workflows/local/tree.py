@@ -96,8 +96,9 @@ class Lines:
 
 
 def path(node: Node) -> str:
-    """A node's name without the workflow's."""
-    return node.name.partition(".")[2] or node.name
+    """A node's name without the workflow's; the first attempt of a step is the step to a reader."""
+    name = node.name.partition(".")[2] or node.name
+    return name.removeprefix("onExit[0].").removesuffix("(0)")
 
 
 def render(status: Status, moment: datetime | None = None) -> RenderableType:
@@ -159,7 +160,7 @@ def _symbol(phase: str) -> tuple[str, str]:
 def _message(node: Node, moment: datetime | None = None) -> Text:
     if node.phase == RUNNING and node.progress:
         return _bar(node, node.progress, moment or utc_now())
-    text = ": ".join(part for part in (node.message, node.detail) if part)
+    text = ": ".join(part for part in (node.message, node.detail.removeprefix("error: ")) if part)
     return Text(text, style="red" if node.unsuccessful else "dim")
 
 

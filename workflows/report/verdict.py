@@ -115,7 +115,14 @@ def _achieved(reports: Reports) -> str:
     if accuracy is not None and baseline and "accuracy" in baseline.metrics:
         told[0] += f", where the serving version has {metric(baseline.metrics['accuracy'])}"
     passed = len(reports.gate.checks)
-    return "; ".join([*told, f"all {passed} checks of the gate passed" if passed else "the gate had no checks"])
+    return "; ".join(
+        [
+            *told,
+            (f"all {passed} checks of the gate passed" if passed > 1 else "the one check of the gate passed")
+            if passed
+            else "the gate had no checks",
+        ]
+    )
 
 
 def _missed(check: GateCheck) -> str:

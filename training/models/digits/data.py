@@ -11,6 +11,18 @@ from training.errors import SourceError
 from training.examples import Array, Examples
 
 PARTS = ("train", "test")
+# What numpy and zipfile raise for a file that is no npz, an encrypted one, or one that claims more than memory holds.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+)
 INK = 0.5  # from here on a pixel counts as part of a stroke
 INK_TERCILES = (0.110, 0.147)  # of the mean intensity of the builtin images: where light and medium end
 
@@ -72,10 +84,14 @@ def _arrays(path: Path) -> dict[str, Array]:
             arrays = {name: archive[name] for name in names if name in archive.files}
     except FileNotFoundError:
         raise SourceError(f"the data file {path} does not exist: give the path of mnist.npz, or builtin") from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise SourceError(f"{path} is no readable npz archive: download mnist.npz again. Received: {error}") from None
     if missing := [name for name in names if name not in arrays]:
         raise SourceError(f"{path} has no array {', '.join(missing)}: expected {', '.join(names)} as in mnist.npz")
+    if other := [name for name in names if not isinstance(arrays[name], np.ndarray)]:
+        raise SourceError(f"{path} holds no arrays as {', '.join(other)}: download mnist.npz again")
+    if not sum(len(arrays[f"x_{part}"]) for part in PARTS if arrays[f"x_{part}"].ndim):
+        raise SourceError(f"{path} holds no image: expected {', '.join(names)} as in mnist.npz")
     for part in PARTS:
         _check(path, part, arrays[f"x_{part}"], arrays[f"y_{part}"])
     return arrays
