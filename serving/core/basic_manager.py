@@ -95,26 +95,26 @@ class BasicManager:
         return self._serving.ids()
 
     def _load(self, harness: LoaderHarness) -> None:
+        def announce(error: ServingError | None) -> None:
+            if error is None:
+                self._serving.insert(harness.id, harness.servable)
+            self._publish(harness.id, ManagerState.END if error else ManagerState.AVAILABLE, error)
+
         try:
-            harness.load()
+            harness.load(announce)
+            log.info("%s is available", harness.id)
         except ServingError as error:
             log.error("%s failed to load: %s", harness.id, error.status())  # noqa: TRY400 - bad files, not a bug
-            self._publish(harness.id, ManagerState.END, error)
-        else:
-            self._serving.insert(harness.id, harness.servable)
-            log.info("%s is available", harness.id)
-            self._publish(harness.id, ManagerState.AVAILABLE)
         self._on_change()
 
     def _unload(self, harness: LoaderHarness, drained: threading.Event) -> None:
         drained.wait()
         harness.advance(State.QUIESCED)
         try:
-            harness.unload()
+            harness.unload(lambda error: self._publish(harness.id, ManagerState.END, error))
         except Exception:
             log.exception("%s failed to unload", harness.id)
         log.info("%s is unloaded", harness.id)
-        self._publish(harness.id, ManagerState.END, harness.error)
         self._on_change()
 
     def _publish(self, servable_id: ServableId, state: ManagerState, error: ServingError | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ class State(Enum):
 
 
 _ORDER = list(State)
+Announce = Callable[["ServingError | None"], None]
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ class LoaderHarness:
             )
         self._state = to
 
-    def load(self) -> None:
-        """Runs the loader, with retries; READY after it. Raises ServingError, and is in ERROR then."""
+    def load(self, announce: Announce = lambda _: None) -> None:
+        """Runs the loader, with retries; READY after it. Raises ServingError, and is in ERROR then.
+
+        `announce` is called with the error or None just before that: whoever acts on the new state must find what it
+        stands for, a version that can be looked up or a published END, in its place.
+        """
         self.advance(State.LOADING)
         options = self._retries
         try:
@@ -86,19 +92,24 @@ class LoaderHarness:
                 self._stop_retrying,
             )
         except ServingError as error:
+            announce(error)
             self.fail(error)
             raise
+        announce(None)
         self.advance(State.READY)
 
-    def unload(self) -> None:
-        """Runs the loader's unload; DISABLED after it."""
+    def unload(self, announce: Announce = lambda _: None) -> None:
+        """Runs the loader's unload; DISABLED after it. `announce` as in `load`."""
         self.advance(State.UNLOADING)
         self.servable = None
         try:
             self._loader.unload()
         except Exception as error:
-            self.fail(from_exception(error))
+            failure = from_exception(error)
+            announce(failure)
+            self.fail(failure)
             raise
+        announce(None)
         self.advance(State.DISABLED)
 
     def fail(self, error: ServingError) -> None:

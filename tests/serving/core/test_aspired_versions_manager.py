@@ -198,3 +198,38 @@ def test_an_error_from_the_source_is_the_versions_status(chain):
     chain.await_state(1, ManagerState.END)
 
     assert "no such disk" == chain.monitor.state(ServableId("m", 1)).error.message
+
+
+def test_a_version_that_returns_as_an_error_ends_as_one(chain):
+    """What an unload publishes last cannot come after what the same version's next life publishes."""
+    error = DataLoss("damaged")
+    for number in range(1, 300):
+        version = ServableId("m", number)
+        chain.aspire(**{f"v{number}": FakeLoader()})
+        chain.await_state(number, ManagerState.AVAILABLE)
+        chain.aspire()
+        assert chain.monitor.wait_for(lambda v=version: chain.monitor.state(v).state > ManagerState.AVAILABLE, WAIT_S)
+
+        chain.aspire(**{f"v{number}": error})
+        assert chain.monitor.wait_for(lambda v=version: chain.monitor.state(v).error is error, WAIT_S), chain.events[
+            -6:
+        ]
+
+
+def test_a_version_can_be_looked_up_before_the_old_one_goes(chain):
+    """Whenever a version is on its way out, another one answers: at no event of a switch is there none."""
+    missing = []
+
+    def look(state):
+        if state.state in {ManagerState.AVAILABLE, ManagerState.UNLOADING}:
+            try:
+                chain.manager.servable_handle(ServableRequest("m")).release()
+            except NotFound:
+                missing.append(state)
+
+    chain.monitor.subscribe(look)
+    for number in range(1, 60):
+        chain.aspire(**{f"v{number}": FakeLoader()})
+        chain.await_state(number, ManagerState.AVAILABLE)
+
+    assert [] == missing
