@@ -82,7 +82,8 @@ def _print_version() -> None:
 
 
 def _tensorflow_version() -> str:
-    installed = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    # The wheel of tensorflow-cpu writes its own name with an underscore.
+    installed = {distribution.name.replace("_", "-"): distribution.version for distribution in metadata.distributions()}
     return installed.get("tensorflow-cpu") or installed.get("tensorflow") or "none"
 
 

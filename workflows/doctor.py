@@ -59,7 +59,7 @@ def _role(role: str, packages: tuple[str, ...]) -> Finding:
     found = {names: _installed(names) for names in packages}
     missing = [names.split("|")[0] for names, text in found.items() if text is None]
     text = ", ".join(text for text in found.values() if text)
-    cure = f"make setup, or pip install -c requirements.lock '.[{role}]'"
+    cure = f"make setup, or uv pip install -c requirements.lock '.[{role}]'"
     return Finding(f"extra {role}", not missing, f"missing {', '.join(missing)}" if missing else text, cure)
 
 

@@ -1,5 +1,6 @@
 """The server as a process: `python -m serving`."""
 
+import re
 import signal
 import socket
 import threading
@@ -120,3 +121,4 @@ def test_answers_without_tensorflow(run_process, flag, code, first):
     assert (code, "") == (process.returncode, err)
     assert out.startswith(first)
     assert len(out.splitlines()) == (2 if flag == "--version" else 2 + len(serving.flags.FLAGS))
+    assert flag != "--version" or re.fullmatch(r"TensorFlow Library: \d+\.\d+\.\d+", out.splitlines()[1])
