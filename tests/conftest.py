@@ -13,6 +13,8 @@ def group(path: Path) -> str:
     return "training" if path.parts[0] == "training" else path.as_posix()
 
 
+# First, since xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups the tests, the longest groups first, so that neither process is left with one at the end."""
     groups = {item: group(item.path.relative_to(TESTS)) for item in items}

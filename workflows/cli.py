@@ -79,6 +79,11 @@ def one_line(message: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
+def _forget_output() -> None:
+    """What could not be written must not be tried again, with a traceback, when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _stop(number: int, _: object) -> None:
     """SIGTERM ends a command as Ctrl-C does."""
     raise KeyboardInterrupt(number)
@@ -93,6 +98,7 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         # Without standalone mode click gives back the code of `ctx.exit`.
         code = shipway.main(args=arguments, prog_name="shipway", standalone_mode=False)
+        sys.stdout.flush()
     except (ShipwayError, TrainingError) as error:
         click.echo(f"shipway: {one_line(error)}", err=True)
         sys.exit(2 if isinstance(error, UnknownModelError) else getattr(error, "exit_code", 1))
@@ -103,7 +109,11 @@ def main(arguments: list[str] | None = None) -> Any:
         hint = f" (try: {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"shipway: {one_line(error.format_message())}{hint}", err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _forget_output()
+        sys.exit(1)
     except OSError as error:
+        _forget_output()
         click.echo(f"shipway: {one_line(error)}: check that the file, folder or disk is as it should be", err=True)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
