@@ -17,7 +17,7 @@ demo: setup ## train, release, serve, promote and roll back a model on this mach
 	@$(BIN)/python -m workflows demo
 
 test: setup ## run the tests
-	@$(BIN)/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder
 
 bench: setup ## measure engine overhead and version switches; prints a table
 	@$(BIN)/python tests/bench.py
