@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -68,14 +67,6 @@ def engine(folder: Path) -> list[tuple[str, str]]:
         (f"engine: added to a step, median of {ROUNDS} chains of {STEPS}", f"{1000 * statistics.median(added):.1f} ms"),
         ("engine: the same, worst chain", f"{1000 * max(added):.1f} ms"),
     ]
-
-
-def free_ports() -> tuple[int, int]:
-    """Two ports that were free a moment ago."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def timed(call: Callable[[int], None], argument: int) -> float:
@@ -159,6 +150,7 @@ class Clients:
 
 def switch(folder: Path) -> list[tuple[str, str]]:
     """Seconds from the release commit's push to the first gRPC answer of the new version."""
+    from training.server import free_ports
     from workflows.predict import held_out
     from workflows.release import release
     from workflows.store import publish
@@ -175,7 +167,7 @@ def switch(folder: Path) -> list[tuple[str, str]]:
 
     seconds = []
     version = ship(1)
-    ports = free_ports()
+    ports = free_ports(2)
     with serving(folder, *ports), Clients(features, *ports) as clients:
         clients.wait_for(version)
         clients.failed.clear()

@@ -85,7 +85,7 @@ def serving(directory: Path, model: str, version: str, command: Sequence[str] = 
         base.mkdir()
         (base / version).symlink_to(directory.resolve(), target_is_directory=True)
         log = Path(folder) / "server.log"
-        grpc, rest = _free_ports(2)
+        grpc, rest = free_ports(2)
         flags = [f"--port={grpc}", f"--rest_api_port={rest}", f"--model_name={model}", f"--model_base_path={base}"]
         started = time.monotonic()
         process = stack.enter_context(_process([*command, *flags], log))
@@ -120,7 +120,7 @@ def _ended(process: "subprocess.Popen[bytes]") -> int | None:
         return None
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago; all are held at once, so they differ."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -6,10 +6,10 @@ Looks and never changes anything; it must work where half of the installation is
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ ROLES = {
     "client": ("tensorflow-serving-api", "httpx"),
     "report": ("matplotlib", "jinja2"),
 }
-PORTS = {"port": 8500, "rest_api_port": 8501}
+PORTS = {"port": 8500, "rest-api-port": 8501}
 FREE_GIB = 3.0
 
 
@@ -64,8 +64,14 @@ def _role(role: str, packages: tuple[str, ...]) -> Finding:
 
 
 def _installed(names: str) -> str | None:
-    found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions() if d.metadata["Name"]}
+    found = _distributions()
     return next((f"{name} {found[name]}" for name in names.split("|") if name in found), None)
+
+
+@cache
+def _distributions() -> dict[str, str]:
+    """Version by name; some wheels write their own name with an underscore."""
+    return {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions() if d.metadata["Name"]}
 
 
 def _kubectl() -> Finding:
@@ -81,13 +87,14 @@ def _kubectl() -> Finding:
 
 
 def _port(flag: str, port: int) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            cure = f"stop what listens there, or start shipway serve with another --{flag.replace('_', '-')}"
-            return Finding(f"port {port}", ok=False, found="taken", cure=cure, needed=False)
+    from workflows.errors import UsageError
+    from workflows.serve import require_free
+
+    try:
+        require_free("127.0.0.1", flag, port, command="shipway serve")
+    except UsageError as error:
+        found, _, cure = str(error).partition(": ")
+        return Finding(f"port {port}", ok=False, found=found, cure=cure, needed=False)
     return Finding(f"port {port}", ok=True, found="free")
 
 

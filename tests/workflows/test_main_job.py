@@ -5,7 +5,6 @@ With the tabular model, which trains in seconds; what digits reaches is held in 
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from training.server import free_ports
 from workflows.repository import Repository
 from workflows.store import verify
 
@@ -76,14 +76,6 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.05)
 
 
-def free_ports() -> tuple[int, int]:
-    """Two ports that were free a moment ago."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """This repository as it lies here, committed or not, as a clone with one commit."""
@@ -98,7 +90,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "First"]):
         subprocess.run([*git, *arguments], cwd=root, check=True)
-    return Place(root, *free_ports())
+    return Place(root, *free_ports(2))
 
 
 @pytest.fixture(scope="module")

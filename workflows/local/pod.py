@@ -64,10 +64,6 @@ class Pods:
         """The node with this id has had its process started, or is about to."""
         return node in self._pods
 
-    def running(self) -> int:
-        """How many have not ended."""
-        return sum(1 for pod in self._pods.values() if pod.task and not pod.task.done())
-
     def start(self, node: Node, template: Template, *, on_exit: bool, deadline: datetime | None, result: bool) -> None:
         """Starts a pod. `deadline` is the time after which no attempt of its retries may run."""
         pod = _Pod(node, template, self.directory / self._folder(node), on_exit, result)

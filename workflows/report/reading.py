@@ -35,11 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def reports_in(directory: Path) -> dict[str, Path]:
-    """Returns the reports of a directory that holds `<step>.json`, by step."""
-    return {path.stem: path for path in sorted(directory.glob("*.json"))}
-
-
 def read(paths: Mapping[str, Path]) -> Reports:
     """Reads the reports by step; one that is missing or broken is as if empty."""
     unreadable: dict[str, str] = {}
