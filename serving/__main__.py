@@ -56,8 +56,8 @@ async def _serve(options: ServerOptions) -> None:
 
 def _options(values: dict[str, Any]) -> ServerOptions:
     """The options that the flags' values mean. Raises ServingError for a model_config_file that cannot be used."""
+    from serving.config.model_config import ModelConfig, read_models_config
     from serving.core.loader_harness import RetryOptions
-    from serving.model_config import ModelConfig, read_models_config
     from serving.options import ServerOptions
 
     models: tuple[ModelConfig, ...] = ()

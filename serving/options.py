@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from serving.core.loader_harness import RetryOptions
 
 if TYPE_CHECKING:
-    from serving.model_config import ModelConfig
+    from serving.config.model_config import ModelConfig
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
+from serving.config.model_config import check_models
 from serving.core.servable_state_monitor import ServableStateMonitor, startup_error
 from serving.data_plane import DataPlane
 from serving.errors import InvalidArgument
-from serving.model_config import check_models
 from serving.server_core import ServerCore
 from serving.sources.file_system_storage_path_source import FileSystemStoragePathSource
 from serving.workers import Workers
@@ -152,9 +152,9 @@ class Server:
 
     async def _transports(self, workers: Workers, started: Callable[[], object], stopping: asyncio.Event) -> None:
         """GRPC first, then REST; both until `stopping`, then both drain side by side."""
-        from serving.grpc_server import GrpcServer
-        from serving.http_server import RestServer
-        from serving.rest import RestApi
+        from serving.grpc.grpc_server import GrpcServer
+        from serving.rest.http_rest_api_handler import RestApi
+        from serving.rest.http_server import RestServer
 
         options = self.options
         servers: list[GrpcServer | RestServer] = []
@@ -182,7 +182,7 @@ def _import_tensorflow() -> None:
     # It warns that TensorFlow 1's loader is old, and reports each restored checkpoint.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     importlib.import_module("serving.servables.saved_model_loader")
-    importlib.import_module("serving.grpc_server")
+    importlib.import_module("serving.grpc.grpc_server")
 
 
 def _check(options: ServerOptions, source: Source | None) -> None:

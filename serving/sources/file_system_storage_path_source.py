@@ -14,8 +14,8 @@ from serving.sources.version_policy import Specific, aspired_versions, versions_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from serving.config.model_config import ModelConfig
     from serving.core.source import AspiredVersionsCallback
-    from serving.model_config import ModelConfig
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import grpc
 import httpx
 import pytest
 
-from serving.model_config import ModelConfig
+from serving.config.model_config import ModelConfig
 from serving.options import ServerOptions
 from serving.server import Server
 

@@ -9,13 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "serving"
-TRANSPORTS = {"serving.rest", "serving.http_server", "serving.grpc_server", "grpc", "uvicorn"}
+TRANSPORTS = {"serving.rest", "serving.grpc", "serving.http2", "grpc", "uvicorn", "httptools", "uvloop", "hpack"}
 TENSORFLOW = {"tensorflow", "tensorflow_serving"}
 PURE = [
-    "json_reader",
-    "json_text",
-    "json_tensor",
-    "tensor_json",
+    "rest/json_reader",
+    "rest/json_text",
+    "rest/json_tensor",
+    "rest/tensor_json",
     "core/aspired_version_policy",
     "sources/version_policy",
 ]
@@ -59,16 +59,14 @@ def under(names, *roots):
         ),
         ("server_core.py", {"serving.data_plane", "serving.server", *TRANSPORTS, *TENSORFLOW}),
         ("data_plane.py", {"serving.server", *TRANSPORTS, *TENSORFLOW}),
-        ("rest.py", {"serving.grpc_server", "serving.server", "serving.core.aspired_versions_manager", "grpc"}),
         (
-            "grpc_server.py",
-            {
-                "serving.rest",
-                "serving.http_server",
-                "serving.server",
-                "serving.core.aspired_versions_manager",
-                "uvicorn",
-            },
+            "rest/*.py",
+            {"serving.grpc", "serving.http2", "serving.server", "serving.core.aspired_versions_manager", "grpc"},
+        ),
+        ("grpc/*.py", {"serving.rest", "serving.server", "serving.core.aspired_versions_manager", "uvicorn"}),
+        (
+            "http2/*.py",
+            {"serving.grpc", "serving.rest", "serving.core", "serving.server_core", "serving.data_plane", *TENSORFLOW},
         ),
     ],
 )

@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 
+from serving.config.model_config import ModelConfig
 from serving.core.loader_harness import RetryOptions
 from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.core.servable_state import ManagerState
 from serving.errors import ServingError
-from serving.model_config import ModelConfig
 from serving.sources.version_policy import All, Specific
 
 NO_RETRY = RetryOptions(max_num_load_retries=0)

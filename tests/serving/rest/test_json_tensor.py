@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from serving.errors import Code, ServingError
-from serving.json_tensor import inputs_from_json, tensor_from_json
+from serving.rest.json_tensor import inputs_from_json, tensor_from_json
 
 X = {"x": "float"}
 AB = {"a": "float", "b": "int64"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from serving.errors import InvalidArgument
-from serving.json_reader import read
-from serving.json_text import shown
+from serving.rest.json_reader import read
+from serving.rest.json_text import shown
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument, ServingError, Unimplemented
-from serving.json_text import shown
+from serving.rest.json_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ import uvicorn
 from serving.errors import Unavailable
 
 if TYPE_CHECKING:
-    from serving.rest import RestApi
+    from serving.rest.http_rest_api_handler import RestApi
 
 log = logging.getLogger(__name__)
 _BACKLOG = 2048

@@ -1,7 +1,7 @@
 import pytest
 
+from serving.config.model_config import ModelConfig, check_models, read_models_config
 from serving.errors import ServingError
-from serving.model_config import ModelConfig, check_models, read_models_config
 from serving.sources.version_policy import All, Latest, Specific
 
 MODEL = 'model_config_list { config { name: "m" base_path: "/m" %s } }'

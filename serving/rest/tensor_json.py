@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
-from serving.json_text import quoted
+from serving.rest.json_text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

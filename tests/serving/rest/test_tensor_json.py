@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import InvalidArgument
-from serving.json_text import double, quoted, shown
-from serving.tensor_json import classification_results, double_text, float_text, outputs, predictions
+from serving.rest.json_text import double, quoted, shown
+from serving.rest.tensor_json import classification_results, double_text, float_text, outputs, predictions
 
 
 def f32(*values):

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from serving import json_tensor, tensor_json
 from serving.core.servable_id import MAX_VERSION
 from serving.errors import Code, InvalidArgument, ServingError, Unimplemented
-from serving.json_document import parse_object, signature_name
-from serving.json_examples import examples_from_json
-from serving.json_text import quoted
 from serving.model_spec import ModelSpec
-from serving.proto_json import message_json
+from serving.rest import json_tensor, tensor_json
+from serving.rest.json_document import parse_object, signature_name
+from serving.rest.json_examples import examples_from_json
+from serving.rest.json_text import quoted
+from serving.rest.proto_json import message_json
 from serving.status_proto import signature_def_map, status_response
 from serving.workers import failure
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import InvalidArgument
-from serving.json_reader import _Reader, read
+from serving.rest.json_reader import _Reader, read
 
 
 @pytest.mark.parametrize(

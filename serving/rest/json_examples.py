@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from serving.core.servable_id import MAX_VERSION as MAX_INT64
 from serving.errors import InvalidArgument
-from serving.json_tensor import decode_b64, is_b64, json_type
-from serving.json_text import shown
+from serving.rest.json_tensor import decode_b64, is_b64, json_type
+from serving.rest.json_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""What a server is told: models.config and the other text-format files."""

@@ -1,0 +1,1 @@
+"""gRPC: TensorFlow Serving's services as translations around the data plane."""
