@@ -7,6 +7,7 @@
   - DataLoss             files that are damaged or are not those of the manifest
   - DeadlineExceeded     no answer within the time allowed
   - Unimplemented        known, and not supported
+  - ResourceExhausted    too much is asked for at once
   - Unavailable          try again later
   - Internal             a bug in the server or in the model
   - Unknown              a failure reported by something else, such as a model that did not load
@@ -91,6 +92,12 @@ class Unimplemented(ServingError):  # noqa: N818
     """Known, and not supported."""
 
     default_code = Code.UNIMPLEMENTED
+
+
+class ResourceExhausted(ServingError):  # noqa: N818
+    """Too much is asked for at once."""
+
+    default_code = Code.RESOURCE_EXHAUSTED
 
 
 class Unavailable(ServingError):  # noqa: N818

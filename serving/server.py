@@ -174,8 +174,10 @@ class Server:
 
     def _make_loader(self, servable_id: ServableId, path: str) -> Any:
         from serving.servables.saved_model_loader import SavedModelLoader
+        from serving.served_model import ServedModelLoader
 
-        return SavedModelLoader(servable_id, path, enable_warmup=self.options.enable_model_warmup)
+        loader = SavedModelLoader(servable_id, path, enable_warmup=self.options.enable_model_warmup)
+        return ServedModelLoader(servable_id, path, loader, 4 * (os.cpu_count() or 1), lambda: None)
 
 
 def _import_tensorflow() -> None:
