@@ -1,0 +1,88 @@
+"""An answer's bytes are those that protobuf writes."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from tensorflow_serving.apis import predict_pb2
+
+from serving.model_spec import ModelSpec
+from serving.servables.tensor_proto import from_array
+from serving.wire.predict_response import encode_predict_response
+
+SPEC = ModelSpec("mlp", 3, None, "serving_default")
+DTYPES = ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?", "f2", "c8", "c16")
+
+
+def by_protobuf(spec: ModelSpec, outputs) -> bytes:
+    """The same answer built the ordinary way."""
+    response = predict_pb2.PredictResponse()
+    response.model_spec.name = spec.name
+    response.model_spec.version.value = spec.version
+    response.model_spec.signature_name = spec.signature_name
+    for alias, array in outputs.items():
+        response.outputs[alias].CopyFrom(from_array(array))
+    return bytes(response.SerializeToString(deterministic=True))
+
+
+arrays = npst.arrays(st.sampled_from(DTYPES), npst.array_shapes(min_dims=0, min_side=0, max_dims=3, max_side=4))
+
+
+@given(
+    st.dictionaries(st.text("abyz", max_size=4), arrays, max_size=3),
+    st.builds(ModelSpec, st.text(max_size=9), st.integers(0, 2**63 - 1), st.none(), st.text(max_size=9)),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_answer_is_written_as_protobuf_writes_it(outputs, spec):
+    """Every dtype and shape, several outputs, any name and version."""
+    assert by_protobuf(spec, outputs) == encode_predict_response(spec, outputs)
+
+
+@pytest.mark.parametrize("size", [0, 1, 300, 2000])
+@pytest.mark.parametrize("dtype", [*DTYPES, ml_dtypes.bfloat16])
+def test_big_and_negative_values_are_written_as_protobuf_writes_them(dtype, size):
+    """Varints of all widths, few and many."""
+    kind = np.dtype(dtype)
+    limits = np.iinfo(kind) if kind.kind in "iu" else None
+    values = [limits.min, limits.max, 0, 127, limits.max // 3] if limits else [-1.5, 0, 1, 3e4, 7]
+    outputs = {"y": np.array(values * size)[:size].astype(kind)}
+
+    assert by_protobuf(SPEC, outputs) == encode_predict_response(SPEC, outputs)
+
+
+def test_strings_are_written_one_field_each():
+    """Empty and long ones, and a scalar."""
+    outputs = {"s": np.array([[b"", b"a\0"], [b"x" * 300, b"\xff"]], object), "one": np.array(b"b", object)}
+
+    assert by_protobuf(SPEC, outputs) == encode_predict_response(SPEC, outputs)
+
+
+def test_rows_that_are_not_contiguous_are_written_in_order():
+    """A slice of a transposed array."""
+    outputs = {"y": np.arange(12, dtype=np.float32).reshape(3, 4).T[1:3]}
+
+    assert by_protobuf(SPEC, outputs) == encode_predict_response(SPEC, outputs)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3)])
+def test_tensor_content_holds_the_arrays_memory(dtype, shape):
+    """With --enable_serialization_as_tensor_content no typed field is written."""
+    array = np.ones(shape, dtype)
+
+    body = encode_predict_response(SPEC, {"y": array}, as_tensor_content=True)
+
+    expected = from_array(array)
+    for name in [field.name for field, _ in expected.ListFields() if field.name.endswith("_val")]:
+        expected.ClearField(name)
+    expected.tensor_content = array.tobytes()
+    assert expected == predict_pb2.PredictResponse.FromString(body).outputs["y"]
+
+
+def test_tensor_content_of_strings_is_lengths_then_values():
+    """As TensorFlow's own DecodeStringList reads them."""
+    body = encode_predict_response(SPEC, {"y": np.array([b"ab", b"", b"c"], object)}, as_tensor_content=True)
+
+    assert b"\x02\x00\x01abc" == predict_pb2.PredictResponse.FromString(body).outputs["y"].tensor_content
