@@ -44,32 +44,30 @@ def encode_predict_response(spec: ModelSpec, outputs: Mapping[str, Array], *, as
 
 def _append_output(parts: list[bytes], alias: str, array: Array, as_tensor_content: bool) -> None:  # noqa: FBT001
     field = BY_DTYPE.get(array.dtype) if _LITTLE_ENDIAN else None
-    tag, payload = _content(array, field) if as_tensor_content else _typed_values(array, field)
-    if field is None or payload is None:
+    if field is None:
         tensor = _tensor_by_protobuf(array)
         parts += [_head(alias, len(tensor)), tensor]
-    else:
-        parts += [_tensor_head(alias, field.number, array.shape, tag, len(payload)), payload]
+        return
+    tag, payload = _content(array, field) if as_tensor_content else _typed_values(array, field)
+    parts += [_tensor_head(alias, field.number, array.shape, tag, len(payload)), payload]
 
 
-def _typed_values(array: Array, field: Field | None) -> tuple[bytes, bytes | None]:
-    """Key and packed values of the typed field; no key: the values have their own; None: to be left to protobuf."""
-    if field is None:
-        return b"", None
+def _typed_values(array: Array, field: Field) -> tuple[bytes, bytes]:
+    """Key and packed values of the typed field; an empty key: the values have their own."""
     if field.form is Form.FIXED:
         return field.tag, array.tobytes()
     if field.form is Form.BYTES:
         return b"", _string_fields(array)
-    return field.tag, _varints(array.view(np.uint16) if field.form is Form.BITS else array)
+    return _varints(array.view(np.uint16) if field.form is Form.BITS else array, field)
 
 
-def _varints(array: Array) -> bytes | None:
+def _varints(array: Array, field: Field) -> tuple[bytes, bytes]:
     if array.size >= _MANY_VALUES:
-        return pack_varints(array.ravel())
+        return field.tag, pack_varints(array.ravel())
     values = array.ravel().tolist()
     if not values or (min(values) >= 0 and max(values) < _TWO_BYTES):
-        return bytes(values)
-    return None
+        return field.tag, bytes(values)
+    return b"", _field_by_protobuf(field.name, values)
 
 
 def _string_fields(array: Array) -> bytes:
@@ -77,10 +75,8 @@ def _string_fields(array: Array) -> bytes:
     return b"".join([part for value in values for part in (b"\x42", encode_varint(len(value)), value)])
 
 
-def _content(array: Array, field: Field | None) -> tuple[bytes, bytes | None]:
+def _content(array: Array, field: Field) -> tuple[bytes, bytes]:
     """Strings: all lengths, then all values. Source: TensorFlow core/platform/tensor_coding.cc, EncodeStringList."""
-    if field is None:
-        return b"", None
     if field.form is not Form.BYTES:
         return _CONTENT, array.tobytes()
     values = array.ravel().tolist()
@@ -121,6 +117,12 @@ def _text(key: bytes, text: str) -> bytes:
 
 def _message(key: bytes, payload: bytes) -> bytes:
     return key + encode_varint(len(payload)) + payload
+
+
+def _field_by_protobuf(name: str, values: list[int]) -> bytes:
+    from tensorflow.core.framework import tensor_pb2
+
+    return bytes(tensor_pb2.TensorProto(**{name: values}).SerializeToString())
 
 
 def _tensor_by_protobuf(array: Array) -> bytes:

@@ -159,7 +159,7 @@ def test_a_tensor_without_sense_is_named_when_it_is_asked_for():
     """Names can be checked before any value is decoded."""
     request = predict_pb2.PredictRequest()
     request.inputs["x"].dtype = types_pb2.DT_FLOAT
-    request.inputs["x"].float_val.extend([1, 2])
+    request.inputs["x"].tensor_content = b"abc"
     inputs = read_predict_request(request.SerializeToString()).inputs
 
     assert ["x"] == list(inputs)
