@@ -12,10 +12,11 @@ import os
 import signal
 import sys
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from serving.errors import ServingError
 from serving.flags import parse_flags, report
+from serving.options import options_from_flags
 
 if TYPE_CHECKING:
     from serving.options import ServerOptions
@@ -27,17 +28,17 @@ FAILED = 255
 def main(arguments: list[str]) -> int:
     """Runs a server; returns the exit code: 0 after a graceful stop, 255 for bad flags and start-up errors."""
     parsed = parse_flags(arguments)
-    if not report(parsed, PROGRAM):
-        return FAILED
-    if parsed.values["version"]:
+    if parsed.values["version"] and not (parsed.errors or parsed.help):
         _print_version()
         return 0
+    if not report(parsed, PROGRAM):
+        return FAILED
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     # A server needs no Keras, and `import tensorflow` loads Keras 3 unless told that the old one is meant: 2 s of 5.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     try:
-        asyncio.run(_serve(_options(parsed.values)))
+        asyncio.run(_serve(options_from_flags(parsed.values)))
     except ServingError as error:
         print(f"Failed to start server. Error: {error.status()}", flush=True)  # noqa: T201
         return FAILED
@@ -52,28 +53,6 @@ async def _serve(options: ServerOptions) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, server.request_stop)
     await server.serve()
-
-
-def _options(values: dict[str, Any]) -> ServerOptions:
-    """The options that the flags' values mean. Raises ServingError for a model_config_file that cannot be used."""
-    from serving.config.model_config import ModelConfig, read_models_config
-    from serving.core.loader_harness import RetryOptions
-    from serving.options import ServerOptions
-
-    models: tuple[ModelConfig, ...] = ()
-    if values["model_config_file"]:
-        models = read_models_config(values["model_config_file"])
-    elif values["model_base_path"]:
-        models = (ModelConfig(values["model_name"], values["model_base_path"]),)
-    return ServerOptions(
-        grpc_port=values["port"],
-        rest_api_port=values["rest_api_port"],
-        models=models,
-        file_system_poll_wait_s=values["file_system_poll_wait_seconds"],
-        retries=RetryOptions(values["max_num_load_retries"], values["load_retry_interval_micros"] / 1e6),
-        enable_model_warmup=values["enable_model_warmup"],
-        rest_api_timeout_ms=values["rest_api_timeout_in_ms"],
-    )
 
 
 def _print_version() -> None:

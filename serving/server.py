@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from serving.config.model_config import check_models
-from serving.core.servable_state_monitor import ServableStateMonitor, startup_error
+from serving.config.model_config import TENSORFLOW
+from serving.config.model_config_file import ModelConfigFilePoller
 from serving.data_plane import DataPlane
-from serving.errors import InvalidArgument
 from serving.server_core import ServerCore
-from serving.sources.file_system_storage_path_source import FileSystemStoragePathSource
+from serving.start_up import first_config
 from serving.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from serving.core.servable_id import ServableId
-    from serving.core.servable_state import ServableState
+    from serving.core.servable_state_monitor import ServableStateMonitor
     from serving.core.source import Source
     from serving.options import ServerOptions
 
@@ -38,14 +37,14 @@ class Server:
     """
 
     def __init__(self, options: ServerOptions, source: Source | None = None) -> None:
-        _check(options, source)
+        self._first_config = first_config(options, own_source=source is not None)
         self.options = options
-        self._source = source or FileSystemStoragePathSource(options.models, options.file_system_poll_wait_s)
-        self._core = ServerCore(self._make_loader, options.retries)
+        self._source = source
+        self._core = ServerCore({TENSORFLOW: self._make_loader}, options.core)
         self._plane = DataPlane(self._core)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._changed: asyncio.Event | None = None
+        self._poller: ModelConfigFilePoller | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -101,25 +100,24 @@ class Server:
     async def serve(self, started: Callable[[], object] = lambda: None) -> None:
         """The whole life, until it is told to stop; calls `started` when the ports are open. Raises ServingError."""
         self._loop = asyncio.get_running_loop()
-        self._stopping, self._changed = asyncio.Event(), asyncio.Event()
+        self._stopping = asyncio.Event()
         workers = Workers(4 * (os.cpu_count() or 1))
         try:
             await self._imported(workers, self._stopping)
-            self._core.connect(self._source)
-            if self.options.wait_for_models and not self._stopping.is_set():
-                await self._models_available(self._changed, self._stopping)
+            await self._models(self._stopping)
+            self._poller = self._config_file_poller()
             if not self._stopping.is_set():
                 await self._transports(workers, started, self._stopping)
         finally:
             workers.stop()
-            getattr(self._source, "stop", lambda: None)()
+            for part in (self._poller, self._source):
+                getattr(part, "stop", lambda: None)()
             self._core.stop()
 
     def request_stop(self) -> None:
         """Begins to stop; only on the server's own loop, e.g. from its signal handler."""
-        for event in (self._stopping, self._changed):
-            if event:
-                event.set()
+        if self._stopping:
+            self._stopping.set()
 
     async def _imported(self, workers: Workers, stopping: asyncio.Event) -> None:
         """Imports TensorFlow once, on a worker, or gives up when told to stop. Two threads at once could deadlock."""
@@ -130,25 +128,32 @@ class Server:
         for task in done:
             task.result()
 
-    async def _models_available(self, changed: asyncio.Event, stopping: asyncio.Event) -> None:
-        """Waits until each model has a version that is AVAILABLE or END; raises Unknown if one ended."""
-        loop = asyncio.get_running_loop()
+    async def _models(self, stopping: asyncio.Event) -> None:
+        """Serves the first configuration; raises what reload_config does, and gives up when told to stop."""
+        if self._source:
+            self._core.connect(self._source)
+            if self._first_config.is_empty:
+                return None
+        loading = asyncio.ensure_future(asyncio.to_thread(self._core.reload_config, self._first_config))
+        if not self.options.wait_for_models:
+            loading.add_done_callback(_log_failure)
+            return None
+        told = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait([loading, told], return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():
+            told.cancel()
+            return loading.result()
+        self._core.begin_stop()
+        loading.add_done_callback(_log_failure)
+        return None
 
-        def wake(_: ServableState) -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        unsubscribe = self.monitor.subscribe(wake)
-        names = [model.name for model in self.options.models]
-        try:
-            while not all(map(self.monitor.decided, names)):
-                await changed.wait()
-                if stopping.is_set():
-                    return
-                changed.clear()
-        finally:
-            unsubscribe()
-        if error := startup_error(map(self.monitor.decided, names)):
-            raise error
+    def _config_file_poller(self) -> ModelConfigFilePoller | None:
+        path, wait_s = self.options.model_config_file, self.options.model_config_file_poll_wait_s
+        if not path or wait_s <= 0:
+            return None
+        poller = ModelConfigFilePoller(path, wait_s, self._core.reload_config)
+        poller.start()
+        return poller
 
     async def _transports(self, workers: Workers, started: Callable[[], object], stopping: asyncio.Event) -> None:
         """GRPC first, then REST; both until `stopping`, then both drain side by side."""
@@ -187,14 +192,6 @@ def _import_tensorflow() -> None:
     importlib.import_module("serving.grpc.grpc_server")
 
 
-def _check(options: ServerOptions, source: Source | None) -> None:
-    """Refuses options that no server can have, in upstream's order and words. Raises InvalidArgument."""
-    if not options.grpc_port:
-        raise InvalidArgument(
-            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
-        )
-    if source is None and not options.models:
-        raise InvalidArgument("Both server_options.model_base_path and server_options.model_config_file are empty!")
-    check_models(options.models)
-    if options.grpc_port == options.rest_api_port:
-        log.error("rest_api_port cannot be same as port. REST API is not exported. Received: %d", options.grpc_port)
+def _log_failure(loading: asyncio.Future[None]) -> None:
+    if not loading.cancelled() and (error := loading.exception()):
+        log.error("the first configuration is not served: %s", error)

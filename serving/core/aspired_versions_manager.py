@@ -14,7 +14,8 @@ from serving.core.aspired_version_policy import (
     availability_preserving_policy,
 )
 from serving.core.basic_manager import BasicManager
-from serving.core.loader_harness import RetryOptions, State
+from serving.core.loader_harness import State
+from serving.core.manager_options import ManagerOptions
 
 if TYPE_CHECKING:
     from serving.core.event_bus import EventBus
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 AspiredVersionPolicy = Callable[[Sequence[AspiredServableStateSnapshot]], "ServableAction | None"]
 _LOADING = (State.LOAD_REQUESTED, State.LOAD_APPROVED, State.LOADING)
-_GOING = (State.UNLOAD_REQUESTED, State.QUIESCING, State.QUIESCED, State.UNLOADING, State.DISABLED)
+_UNLOADING = (State.UNLOAD_REQUESTED, State.QUIESCING, State.QUIESCED, State.UNLOADING)
+_HANGING_LOAD_S = 5
 
 
 class AspiredVersionsManager:
@@ -40,7 +42,7 @@ class AspiredVersionsManager:
     def __init__(
         self,
         bus: EventBus[ServableState],
-        retries: RetryOptions,
+        options: ManagerOptions | None = None,
         policy: AspiredVersionPolicy = availability_preserving_policy,
     ) -> None:
         self._policy = policy
@@ -48,7 +50,10 @@ class AspiredVersionsManager:
         self._awake = False
         self._stopped = False
         self._pending: dict[str, list[ServableData[Loader]]] = {}
-        self._basic = BasicManager(bus, retries, self._notify)
+        self._unread = False
+        self._aspired: dict[str, list[ServableId]] = {}
+        self._basic = BasicManager(bus, options or ManagerOptions(), self._notify)
+        self.find = self._basic.serving.find
         self._thread = threading.Thread(target=self._run, name="AspiredVersionsManager", daemon=True)
         self._thread.start()
 
@@ -57,15 +62,32 @@ class AspiredVersionsManager:
         with self._wake:
             if not self._stopped:
                 self._pending[name] = list(versions)
+                self._aspired[name] = [data.id for data in versions]
+                self._unread = True
+                self._give_up_loading({data.id for data in versions}, name)
         self._notify()
+
+    def aspired(self) -> dict[str, list[ServableId]]:
+        """The last list of every stream that ever had one, as it came."""
+        with self._wake:
+            return dict(self._aspired)
 
     def servable_handle(self, request: ServableRequest) -> ServableHandle:
         """A handle on a version that is ready. Never waits. Raises NotFound."""
-        return self._basic.servable_handle(request)
+        return self._basic.serving.handle(request)
 
     def available_ids(self) -> list[ServableId]:
         """The versions that can be looked up now."""
-        return self._basic.available_ids()
+        return self._basic.serving.ids()
+
+    def set_num_load_threads(self, number: int) -> None:
+        """For loads that begin from now on."""
+        self._basic.set_num_load_threads(number)
+        self._notify()
+
+    def reserved_bytes(self) -> int:
+        """The memory that what is loaded, or being loaded, was expected to take."""
+        return self._basic.resources.reserved_bytes
 
     def stop(self, timeout_s: float = 5) -> None:
         """Takes no further list, unloads what is loaded; waits at most `timeout_s` seconds for it."""
@@ -73,9 +95,9 @@ class AspiredVersionsManager:
             self._stopped = True
             self._pending.clear()
         for harness in self._basic.harnesses():
-            harness.cancel_load_retries()
+            harness.give_up()
         self._notify()
-        self._thread.join()
+        self._thread.join(_HANGING_LOAD_S)
         for harness in self._basic.harnesses():
             if harness.state is State.READY:
                 self._basic.unload(harness.id)
@@ -83,29 +105,39 @@ class AspiredVersionsManager:
             self._wake.wait_for(self._all_unloaded, timeout_s)
 
     def _all_unloaded(self) -> bool:
-        return not any(harness.state in _GOING[:-1] for harness in self._basic.harnesses())
+        return not any(harness.state in _UNLOADING for harness in self._basic.harnesses())
 
     def _notify(self) -> None:
         with self._wake:
             self._awake = True
             self._wake.notify_all()
 
+    def _give_up_loading(self, wanted: set[ServableId], name: str) -> None:
+        """Ends the retries of a load at once: on the manager's own thread it would keep the list from being read."""
+        for harness in self._basic.harnesses(name):
+            if harness.id not in wanted and harness.state in _LOADING:
+                harness.give_up()
+
     def _run(self) -> None:
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._awake)
                 self._awake = False
-                if self._stopped:
-                    return
-            while self._step():
+            while not self._stopped and self._step():
                 pass
+            if self._stopped:
+                return
 
     def _step(self) -> bool:
         """Flushes, takes lists, does one action; False when there was none to do."""
         self._basic.stop_managing_gone()
         self._take_lists()
         self._basic.stop_managing_gone()
-        action = self._next_action()
+        with self._wake:
+            # A list that came since may have given up a load; what follows from that is decided with the list.
+            if self._unread:
+                return True
+            action = self._next_action()
         if action is None:
             return False
         log.info("%s %s", action.action.name.lower(), action.id)
@@ -114,31 +146,34 @@ class AspiredVersionsManager:
 
     def _take_lists(self) -> None:
         with self._wake:
+            self._unread = False
             lists = {name: versions for name, versions in self._pending.items() if not self._must_wait(name, versions)}
-            for name in lists:
+            for name, versions in lists.items():
                 del self._pending[name]
+                self._mark(name, {data.id for data in versions})
         for name, versions in lists.items():
-            self._apply(name, versions)
+            known = {harness.id for harness in self._basic.harnesses(name)}
+            for data in sorted({data.id: data for data in versions}.values(), key=lambda data: data.id):
+                if data.id not in known:
+                    self._basic.manage(data)
 
     def _must_wait(self, name: str, versions: list[ServableData[Loader]]) -> bool:
-        """A list that aspires again to a version on its way out, or to one whose retries were cancelled, waits.
+        """A list that aspires again to a version on its way out, or to one whose load was given up, waits.
 
         Upstream waits for a version that is still READY too; then a return from a failed version would never end.
         """
         wanted = {data.id for data in versions}
         return any(
-            h.id in wanted and not h.is_aspired and h.state in (*_LOADING, *_GOING) for h in self._basic.harnesses(name)
+            h.id in wanted and not h.is_aspired and h.state not in (State.NEW, State.READY)
+            for h in self._basic.harnesses(name)
         )
 
-    def _apply(self, name: str, versions: list[ServableData[Loader]]) -> None:
-        wanted = {data.id: data for data in versions}
-        known = self._basic.harnesses(name)
-        for harness in known:
-            harness.is_aspired = harness.id in wanted
-            if not harness.is_aspired:
-                harness.cancel_load_retries()
-        for servable_id in sorted(wanted.keys() - {harness.id for harness in known}):
-            self._basic.manage(wanted[servable_id])
+    def _mark(self, name: str, wanted: set[ServableId]) -> None:
+        for harness in self._basic.harnesses(name):
+            if harness.id in wanted:
+                harness.is_aspired = True
+            else:
+                harness.give_up()
 
     def _next_action(self) -> ServableAction | None:
         streams: dict[str, list[AspiredServableStateSnapshot]] = {}

@@ -6,7 +6,10 @@ from typing import Any, Protocol
 
 
 class Loader(Protocol):
-    """`load` is called again after it failed, never after it succeeded. It runs on a thread of the manager."""
+    """`load` is called again after it failed, never after it succeeded. It runs on a thread of the manager.
+
+    A loader may also have `estimate_resources() -> int`, the bytes of memory that its servable will take.
+    """
 
     def load(self) -> Any:
         """Returns the servable, ready to answer. Raises ServingError with what is wrong."""

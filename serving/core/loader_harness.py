@@ -75,6 +75,11 @@ class LoaderHarness:
             )
         self._state = to
 
+    def estimate_resources(self) -> int:
+        """The bytes of memory that its loader expects to take; 0 if the loader does not say."""
+        estimate = getattr(self._loader, "estimate_resources", None)
+        return int(estimate()) if estimate else 0
+
     def load(self, announce: Announce = lambda _: None) -> None:
         """Runs the loader, with retries; READY after it. Raises ServingError, and is in ERROR then.
 
@@ -117,6 +122,7 @@ class LoaderHarness:
         self._state = State.ERROR
         self.error = error
 
-    def cancel_load_retries(self) -> None:
-        """No further try after the one that runs now: the version is no longer aspired."""
+    def give_up(self) -> None:
+        """No longer aspired: no further try after the one that runs now."""
+        self.is_aspired = False
         self._stop_retrying.set()

@@ -18,31 +18,43 @@ _DECIDED = (ManagerState.AVAILABLE, ManagerState.END)
 
 
 class ServableStateMonitor:
-    """Source: TF Serving core/servable_state_monitor.cc at 2.20.0."""
+    """An END stays until its version is managed again; a fresh monitor knows only what happened since it was made.
+
+    Source: TF Serving core/servable_state_monitor.cc at 2.20.0.
+    """
 
     def __init__(self, bus: EventBus[ServableState]) -> None:
         self._changed = threading.Condition()
-        self._states: dict[ServableId, ServableState] = {}
+        self._states: dict[str, dict[int, ServableState]] = {}
         self._bus = bus
-        bus.subscribe(self._record)
+        self._unsubscribe = bus.subscribe(self._record)
 
     def subscribe(self, callback: Callable[[ServableState], None]) -> Callable[[], None]:
         """Calls `callback(state)` after each change is recorded, on the manager's thread; returns what ends it."""
         return self._bus.subscribe(callback)
 
+    def close(self) -> None:
+        """Records no more."""
+        self._unsubscribe()
+
     def states(self, name: str) -> list[ServableState]:
         """All versions of a name, descending."""
         with self._changed:
-            found = [state for key, state in self._states.items() if key.name == name]
-        return sorted(found, key=lambda state: -state.id.version)
+            found = self._states.get(name, {})
+            return [found[version] for version in sorted(found, reverse=True)]
 
     def state(self, servable_id: ServableId) -> ServableState | None:
         """The last state of one version."""
         with self._changed:
-            return self._states.get(servable_id)
+            return self._states.get(servable_id.name, {}).get(servable_id.version)
+
+    def is_available(self, servable_id: ServableId) -> bool:
+        """Whether it can be looked up now."""
+        last = self.state(servable_id)
+        return last is not None and last.state is ManagerState.AVAILABLE
 
     def wait_for(self, ready: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Waits until `ready()`, asked after every change of state; False when the time ran out first."""
+        """Waits until `ready()`, asked after every change of state and `wake`; False when the time ran out first."""
         with self._changed:
             return self._changed.wait_for(ready, timeout_s)
 
@@ -50,18 +62,23 @@ class ServableStateMonitor:
         """Waits until one version is in a state; False when the time ran out first."""
 
         def reached() -> bool:
-            last = self._states.get(servable_id)
+            last = self.state(servable_id)
             return last is not None and last.state == state
 
         return self.wait_for(reached, timeout_s)
 
+    def wake(self) -> None:
+        """Lets every waiter ask again, e.g. whether it should give up."""
+        with self._changed:
+            self._changed.notify_all()
+
     def decided(self, name: str) -> ServableState | None:
-        """The highest version that is AVAILABLE or END: what start-up waits for."""
+        """The highest version that is AVAILABLE or END: what start-up and a reload wait for."""
         return next((state for state in self.states(name) if state.state in _DECIDED), None)
 
     def _record(self, state: ServableState) -> None:
         with self._changed:
-            self._states[state.id] = state
+            self._states.setdefault(state.id.name, {})[state.id.version] = state
             self._changed.notify_all()
 
 
@@ -70,8 +87,22 @@ def startup_error(decided: Iterable[ServableState | None]) -> ServingError | Non
 
     Source: TF Serving core/load_servables_fast.cc at 2.20.0, three opening braces included.
     """
-    ended = sorted((s for s in decided if s is not None and s.state is ManagerState.END), key=lambda s: s.id)
-    if not ended:
-        return None
-    text = "".join(f"{{{s.id} due to error: {s.error.status() if s.error else 'OK'}}}, " for s in ended)
-    return Unknown(f"{len(ended)} servable(s) did not become available: {{{text}}}")
+    ended = _ended(decided)
+    return Unknown(f"{len(ended)} servable(s) did not become available: {{{_entries(ended)}}}") if ended else None
+
+
+def reload_error(decided: Iterable[ServableState | None]) -> ServingError | None:
+    """What a reload says when new models ended instead of becoming available; None if all are.
+
+    Source: TF Serving model_servers/server_core.cc (WaitUntilModelsAvailable) at 2.20.0.
+    """
+    ended = _ended(decided)
+    return Unknown(f"{len(ended)} model(s) did not become available: {{{_entries(ended)}}}") if ended else None
+
+
+def _ended(decided: Iterable[ServableState | None]) -> list[ServableState]:
+    return sorted((s for s in decided if s is not None and s.state is ManagerState.END), key=lambda s: s.id)
+
+
+def _entries(ended: Iterable[ServableState]) -> str:
+    return "".join(f"{{{s.id}{f' due to error: {s.error.status()}' if s.error else ''}}}, " for s in ended)

@@ -36,3 +36,15 @@ class UnarySourceAdapter(Generic[In, Out]):
             return ServableData(data.id, self._convert(data.id, data.get()))
         except ServingError as error:
             return ServableData(data.id, error)
+
+
+class ErrorInjectingSourceAdapter(Generic[In, Out]):
+    """Turns every item into one error: where a router sends what it knows no other place for."""
+
+    def __init__(self, error: ServingError, target: Callable[[str, Sequence[ServableData[Out]]], None]) -> None:
+        self._error = error
+        self._target = target
+
+    def set_aspired_versions(self, name: str, versions: Sequence[ServableData[In]]) -> None:
+        """Hands on a list of errors."""
+        self._target(name, [ServableData(data.id, self._error) for data in versions])

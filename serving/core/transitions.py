@@ -1,4 +1,4 @@
-"""Transitions: the threads on which versions are loaded and unloaded, a bounded number at a time."""
+"""Transitions: where versions are loaded and unloaded, on the manager's own thread or on a number of others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ if TYPE_CHECKING:
 
 
 class Transitions:
-    """A daemon thread per job: a load that hangs must not keep the process from ending."""
+    """With 0 threads a job runs where it is submitted, so that no other transition begins before it has ended.
+
+    Else a daemon thread per job, `at_once` of them at a time: a load that hangs must not keep the process from ending.
+
+    Source: TF Serving util/inline_executor.h and util/threadpool_executor.h at 2.20.0.
+    """
 
     def __init__(self, at_once: int) -> None:
-        self._slots = threading.Semaphore(at_once)
+        self._slots = threading.Semaphore(at_once) if at_once > 0 else None
 
     def submit(self, name: str, job: Callable[[], None]) -> None:
-        """Starts the job as soon as a slot is free; returns at once. The job must handle its own errors."""
-        threading.Thread(target=self._run, args=(job,), name=name, daemon=True).start()
+        """Runs the job now, or starts it as soon as a thread is free. The job must handle its own errors."""
+        if self._slots is None:
+            job()
+        else:
+            threading.Thread(target=self._run, args=(self._slots, job), name=name, daemon=True).start()
 
-    def _run(self, job: Callable[[], None]) -> None:
-        with self._slots:
+    def _run(self, slots: threading.Semaphore, job: Callable[[], None]) -> None:
+        with slots:
             job()

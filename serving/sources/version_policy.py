@@ -55,6 +55,14 @@ def versions_found(names: Iterable[str]) -> dict[int, str]:
     return found
 
 
+def duplicates(names: Iterable[str]) -> list[tuple[int, str]]:
+    """Each version with a second, third ... name for it, which is not used."""
+    names = sorted(names)
+    used = set(versions_found(names).values())
+    numbers = ((version_number(name), name) for name in names if name not in used)
+    return [(number, name) for number, name in numbers if number is not None]
+
+
 def aspired_versions(found: Mapping[int, str], policy: VersionPolicy) -> list[int]:
     """The versions to serve, descending.
 

@@ -5,6 +5,7 @@ import pytest
 from serving.core.aspired_versions_manager import AspiredVersionsManager
 from serving.core.event_bus import EventBus
 from serving.core.loader_harness import RetryOptions
+from serving.core.manager_options import ManagerOptions
 from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.core.servable_request import ServableRequest
@@ -40,12 +41,12 @@ class FakeLoader:
 class Chain:
     """A manager with its monitor, and every event in order."""
 
-    def __init__(self, retries=0, interval_s=0.0):
+    def __init__(self, retries=0, interval_s=0.0, **options):
         bus = EventBus()
         self.monitor = ServableStateMonitor(bus)
         self.events = []
         bus.subscribe(lambda state: self.events.append((state.id.version, state.state.name)))
-        self.manager = AspiredVersionsManager(bus, RetryOptions(retries, interval_s))
+        self.manager = AspiredVersionsManager(bus, ManagerOptions(RetryOptions(retries, interval_s), **options))
 
     def aspire(self, **loaders):
         """Aspires to `v<version>=loader` and nothing else."""

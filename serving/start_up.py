@@ -1,0 +1,70 @@
+"""Which options no server can start with, in upstream's order and words; and the first configuration."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from serving.config.model_config import ModelServerConfig
+from serving.config.model_config_file import read_models_config
+from serving.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from serving.options import ServerOptions
+
+log = logging.getLogger(__name__)
+
+
+def first_config(options: ServerOptions, *, own_source: bool = False) -> ModelServerConfig:
+    """What to serve first; with a source of one's own it may be nothing.
+
+    Raises: InvalidArgument for options that cannot be together; NotFound or InvalidArgument for a model_config_file
+      that cannot be read. What the configuration says is checked by ServerCore.reload_config.
+    Source: TF Serving model_servers/server.cc (BuildAndStart) at 2.20.0, same order.
+    """
+    check_addresses(options)
+    if not (options.models or options.model_config_file or own_source):
+        raise InvalidArgument("Both server_options.model_base_path and server_options.model_config_file are empty!")
+    config = _config(options)
+    if not options.platform_config_file:
+        check_session(options)
+    return config
+
+
+def check_addresses(options: ServerOptions) -> None:
+    """Refuses a server that listens nowhere for gRPC, or with two kinds of encryption. Raises InvalidArgument."""
+    if not options.grpc_port and not options.grpc_socket_path:
+        raise InvalidArgument(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be set."
+        )
+    if options.use_alts_credentials and options.ssl_config_file:
+        raise InvalidArgument("Either use_alts_credentials must be false or ssl_config_file must be empty.")
+    if options.rest_api_port and options.rest_api_port == options.grpc_port:
+        log.error(
+            "server_options.http_port cannot be same as grpc_port. "
+            "Please use a different port for HTTP/REST API. Skipped exporting HTTP/REST API."
+        )
+
+
+def check_session(options: ServerOptions) -> None:
+    """Refuses options of batching and of sessions that contradict each other. Raises InvalidArgument."""
+    if options.batching_parameters_file and not options.enable_batching:
+        raise InvalidArgument(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+        )
+    if (
+        options.tensorflow_session_parallelism > 0
+        and options.tensorflow_intra_op_parallelism > 0
+        and options.tensorflow_inter_op_parallelism > 0
+    ):
+        raise InvalidArgument(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
+            "separately. You cannot configure all."
+        )
+
+
+def _config(options: ServerOptions) -> ModelServerConfig:
+    if options.model_config_file:
+        return read_models_config(options.model_config_file)
+    return ModelServerConfig(options.models) if options.models else ModelServerConfig()
