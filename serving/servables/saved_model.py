@@ -1,85 +1,140 @@
-"""SavedModelBundle: the servable, a session with its signatures; and how it is loaded from a folder.
-
-Loaded by TensorFlow 1's loader, as upstream's C++ does: every SignatureDef is visible, none is checked against a spec.
-"""
+"""SavedModelBundle: the servable, a session with its signatures; and how it is loaded from a folder."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from serving.errors import DataLoss, NotFound, ServingError, Unimplemented
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import FailedPrecondition
+from serving.servables import session_config
 from serving.servables import signature as signatures
-from serving.servables.session_runner import SessionRunner
-from serving.servables.tensorflow_errors import as_serving_errors
+from serving.servables.saved_model_reader import read_meta_graph
+from serving.servables.tensorflow_session import Session, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from serving.servables.signature import Signature
 
-TAGS = ("serve",)
-_FILES = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+Array = NDArray[Any]
+_INIT_OP = "__saved_model_init_op"
+
+
+@dataclass(frozen=True)
+class SavedModelOptions:
+    """How a SavedModel is loaded; see upstream's flags of the same names."""
+
+    # Exactly the tags of the meta graph.
+    tags: Sequence[str] = ("serve",)
+    # A serialized ConfigProto, of session_config.py.
+    config: bytes = session_config.DEFAULT
+
+
+class Runner(Protocol):
+    """What answers a request: a Session, or something that batches around one."""
+
+    def run(
+        self, feeds: Mapping[str, Array], fetches: Sequence[str], timeout_s: float | None = None
+    ) -> dict[str, Array]:
+        """Values by tensor name; see Session.run."""
+
+    def close(self) -> None:
+        """Nothing may run any more."""
 
 
 class SavedModelBundle:
-    """A loaded SavedModel: `runner` runs it, `signatures` says how, `signature_def` is the proto as it was saved."""
+    """A loaded SavedModel: `runner` runs it, `signatures` says how, `signature_def` is the proto as it was saved.
 
-    def __init__(self, runner: SessionRunner, signature_def: Mapping[str, Any]) -> None:
-        self.runner = runner
-        self.signature_def = signature_def
-        self.signatures: dict[str, Signature] = {name: signatures.from_proto(d) for name, d in signature_def.items()}
+    `runner` is the session itself until something else is put around it. `meta_graph_def` has the whole graph, for
+    those who analyse it after loading, until forget_graph.
+    """
+
+    def __init__(self, session: Session, meta_graph_def: Any) -> None:
+        self.session = session
+        self.runner: Runner = session
+        self.meta_graph_def: Any = meta_graph_def
+        self.signature_def: dict[str, Any] = {name: _copy(d) for name, d in meta_graph_def.signature_def.items()}
+        self.signatures: dict[str, Signature] = {n: signatures.from_proto(d) for n, d in self.signature_def.items()}
+
+    def forget_graph(self) -> None:
+        """Gives back the memory of the graph's description; the graph itself stays in the session.
+
+        Source: TF Serving servables/tensorflow/saved_model_bundle_factory.cc.
+        """
+        self.meta_graph_def = None
 
     def close(self) -> None:
         """Frees the session and its variables."""
         self.runner.close()
+        self.session.close()
 
 
-def load_saved_model(path: str) -> SavedModelBundle:
-    """Loads the meta graph tagged `serve`.
+def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()) -> SavedModelBundle:
+    """Loads the meta graph with the options' tags, restores its variables and initialises it; else nothing stays.
 
-    Raises: Unimplemented, NotFound, DataLoss as upstream for folders that are no SavedModel; else TensorFlow's error.
-    Source: TF Serving session_bundle/oss/session_bundle_util.cc, tensorflow/cc/saved_model/reader.cc at 2.20.0.
+    Raises: what read_meta_graph raises; FailedPrecondition for a broken init op; ServingError with TensorFlow's own
+      code and text for variables that are missing or corrupt.
+    Source: tensorflow/cc/saved_model/loader.cc at 2.20.0.
     """
-    import tensorflow as tf
-
-    _check_folder(path)
-    graph = tf.Graph()
-    session = tf.compat.v1.Session(graph=graph)
+    meta_graph = read_meta_graph(path, options.tags)
+    session = open_session(meta_graph.graph_def.SerializeToString(), options.config)
     try:
-        with graph.as_default(), as_serving_errors():
-            meta_graph = tf.compat.v1.saved_model.load(session, list(TAGS), path)
-    except Exception as error:
+        assets = _assets(meta_graph, path)
+        _restore(session, meta_graph.saver_def, path, assets)
+        init_op = _init_op(meta_graph, path)
+        if init_op:
+            session.run_target(assets, init_op)
+        return SavedModelBundle(session, meta_graph)
+    except BaseException:
         session.close()
-        raise _diagnosis(path, error) from error
-    return SavedModelBundle(SessionRunner(session), dict(meta_graph.signature_def.items()))
+        raise
 
 
-def _check_folder(path: str) -> None:
-    if Path(path, "export.meta").exists():
-        raise Unimplemented("Session Bundle is deprecated and removed.")
-    if not any(Path(path, name).exists() for name in _FILES):
-        raise NotFound(
-            "Specified file path does not appear to contain a SavedModel bundle "
-            f"(should have a file called `saved_model.pb`)\nSpecified file path: {path}"
-        )
+def _restore(session: Session, saver: Any, path: str, assets: Mapping[str, Array]) -> None:
+    """A SavedModel without variables.index has no variables."""
+    prefix = Path(path, "variables", "variables")
+    if prefix.with_name("variables.index").exists():
+        session.run_target({saver.filename_tensor_name: _string(str(prefix)), **assets}, saver.restore_op_name)
 
 
-def _diagnosis(path: str, error: Exception) -> Exception:
-    """What upstream says for what Python's loader words in its own way; only now is the file read again."""
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
+def _assets(meta_graph: Any, path: str) -> dict[str, Array]:
+    """By tensor name: where each asset file lies; TF2 lists them in the meta graph, TF1 in a collection."""
+    from tensorflow.core.protobuf import meta_graph_pb2
 
-    file = Path(path, _FILES[0])
-    if isinstance(error, ServingError) or not file.exists():
-        return error
-    try:
-        meta_graphs = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
-    except (DecodeError, OSError):
-        return DataLoss(f"Can't parse {file} as binary proto")
-    if any(set(graph.meta_info_def.tags) == set(TAGS) for graph in meta_graphs):
-        return DataLoss(f"The SavedModel at {path} cannot be loaded: {error}")
-    return NotFound(
-        f"Could not find meta graph def matching supplied tags: {{ {' '.join(TAGS)} }}. To inspect available tag-sets "
-        "in the SavedModel, please use the SavedModel CLI: `saved_model_cli`"
-    )
+    files = list(meta_graph.asset_file_def)
+    if not files and "saved_model_assets" in meta_graph.collection_def:
+        packed = meta_graph.collection_def["saved_model_assets"].any_list.value
+        files = [meta_graph_pb2.AssetFileDef.FromString(any_file.value) for any_file in packed]
+    return {file.tensor_info.name: _string(str(Path(path, "assets", file.filename))) for file in files}
+
+
+def _init_op(meta_graph: Any, path: str) -> str:
+    """TF2 names it by a signature, TF1 in a collection; empty: there is none."""
+    if _INIT_OP in meta_graph.signature_def:
+        outputs = meta_graph.signature_def[_INIT_OP].outputs
+        if _INIT_OP not in outputs:
+            raise FailedPrecondition(f"Could not find output {_INIT_OP}")
+        return str(outputs[_INIT_OP].name)
+    collections = meta_graph.collection_def
+    key = "saved_model_main_op" if "saved_model_main_op" in collections else "legacy_init_op"
+    if key not in collections:
+        return ""
+    names = collections[key].node_list.value
+    if len(names) != 1:
+        raise FailedPrecondition(f"Expected exactly one main op in : {path}")
+    return str(names[0])
+
+
+def _string(text: str) -> Array:
+    return np.array(text.encode("utf-8", "surrogateescape"), object)
+
+
+def _copy(proto: Any) -> Any:
+    """On its own, so that it does not keep the graph alive."""
+    copy = type(proto)()
+    copy.CopyFrom(proto)
+    return copy

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from serving.servables.dtypes import name_of
+from serving.servables.tensor_proto import to_array
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,7 +27,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signature takes and gives, by alias; `defaults`: the values of inputs that may be left out."""
+    """What a signature takes and gives, by alias, sorted; `defaults`: the values of inputs that may be left out."""
 
     method_name: str
     inputs: Mapping[str, TensorInfo]
@@ -34,17 +37,13 @@ class Signature:
 
 def from_proto(signature_def: Any) -> Signature:
     """The plain form of a SignatureDef."""
-    from serving.servables.tensor_proto import to_array
-
     return Signature(
         signature_def.method_name,
-        {alias: _tensor_info(info) for alias, info in signature_def.inputs.items()},
-        {alias: _tensor_info(info) for alias, info in signature_def.outputs.items()},
+        {alias: _tensor_info(info) for alias, info in sorted(signature_def.inputs.items())},
+        {alias: _tensor_info(info) for alias, info in sorted(signature_def.outputs.items())},
         {alias: to_array(proto) for alias, proto in signature_def.defaults.items()},
     )
 
 
 def _tensor_info(info: Any) -> TensorInfo:
-    from tensorflow.core.framework import types_pb2
-
-    return TensorInfo(info.name, types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower())
+    return TensorInfo(info.name, name_of(info.dtype))

@@ -1,90 +1,136 @@
-"""TensorProto to array and back: every field form is read, the typed fields are written, as upstream does."""
+"""TensorProto to array and back: every field form is read, the typed fields are written, as upstream does.
+
+Source: Tensor::FromProto, AsProtoField and AsProtoTensorContent in tensorflow/core/framework/tensor.cc at 2.20.0.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.errors import InvalidArgument
+from serving.servables import string_list
+from serving.servables.dtypes import BY_NUMBER, DType, of_array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tensorflow.core.framework import tensor_pb2
 
 Array = NDArray[Any]
 
-# dtype -> (numpy dtype, the field that holds its values); what is not here goes through TensorFlow's own code.
-_FIELDS: dict[int, tuple[Any, str]] = {
-    types_pb2.DT_FLOAT: (np.float32, "float_val"),
-    types_pb2.DT_DOUBLE: (np.float64, "double_val"),
-    types_pb2.DT_INT32: (np.int32, "int_val"),
-    types_pb2.DT_INT16: (np.int16, "int_val"),
-    types_pb2.DT_INT8: (np.int8, "int_val"),
-    types_pb2.DT_UINT8: (np.uint8, "int_val"),
-    types_pb2.DT_UINT16: (np.uint16, "int_val"),
-    types_pb2.DT_INT64: (np.int64, "int64_val"),
-    types_pb2.DT_UINT32: (np.uint32, "uint32_val"),
-    types_pb2.DT_UINT64: (np.uint64, "uint64_val"),
-    types_pb2.DT_BOOL: (np.bool_, "bool_val"),
-    types_pb2.DT_STRING: (np.object_, "string_val"),
-}
-_DTYPES = {np.dtype(dtype): number for number, (dtype, _) in _FIELDS.items()}
+# A few bytes may stand for many elements (the last value is repeated); beyond this much memory they are refused.
+MAX_EXPANDED_BYTES = 1 << 28
+# numpy's dtype of one entry of the field; what is not here has the element type's own.
+_ENTRIES: dict[str, Any] = {"half_val": np.uint16, "scomplex_val": np.float32, "dcomplex_val": np.float64}
+_BITS = {"half_val"}
+_PAIRS = {"scomplex_val", "dcomplex_val"}
 
 
 def to_array(proto: tensor_pb2.TensorProto) -> Array:
-    """The tensor's values; strings as an object array of bytes.
+    """The tensor's values; strings as an object array of bytes. The array may be read-only.
 
-    Raises: ValueError when the proto holds no tensor: more values than its shape has, wrong content size, bad dtype.
+    Raises: ValueError when the proto holds no tensor: bad dtype or shape, content of another size, more than
+      MAX_EXPANDED_BYTES out of fewer values.
     """
-    if proto.dtype not in _FIELDS:
-        return _by_tensorflow(proto)
-    dtype, field = _FIELDS[proto.dtype]
+    dtype = BY_NUMBER.get(proto.dtype)
+    if dtype is None:
+        raise ValueError(f"no array for dtype {proto.dtype}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+    if any(size < 0 for size in shape):
         raise ValueError(f"shape {shape} is not fully defined")
-    if proto.tensor_content and dtype is not np.object_:
-        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    return _filled(np.array(getattr(proto, field), dtype), shape)
+    count = math.prod(shape)
+    if not count:
+        return np.empty(shape, dtype.numpy)
+    content = proto.tensor_content
+    if content:
+        return _from_content(content, dtype, count).reshape(shape)
+    return _filled(_values(proto, dtype), count).reshape(shape)
 
 
-def from_array(array: Array) -> tensor_pb2.TensorProto:
-    """The proto with one entry per element in the typed field."""
-    number = _DTYPES.get(array.dtype)
-    if number is None:
-        return _proto_by_tensorflow(array)
-    proto = tensor_pb2.TensorProto(dtype=number)
+def from_array(array: Array, *, as_tensor_content: bool = False) -> tensor_pb2.TensorProto:
+    """The proto with one entry per element in the typed field, or all of them in `tensor_content`.
+
+    Raises: InvalidArgument for an array that TensorFlow has no element type for.
+    """
+    from tensorflow.core.framework import tensor_pb2
+
+    dtype = of_array(array)
+    if dtype is None:
+        raise InvalidArgument(f"Cannot write a tensor of {array.dtype}")
+    array = np.asarray(array, dtype.numpy)
+    proto = tensor_pb2.TensorProto(dtype=dtype.number)
     # An empty shape must be present: it says scalar.
     proto.tensor_shape.SetInParent()
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
-    getattr(proto, _FIELDS[number][1]).extend(array.ravel().tolist())
+    if as_tensor_content:
+        proto.tensor_content = string_list.encode(array.ravel()) if dtype.name == "string" else array.tobytes()
+    elif dtype.field == "float8_val":
+        proto.float8_val = array.tobytes()
+    else:
+        getattr(proto, dtype.field).extend(_entries(array.ravel(), dtype))
     return proto
 
 
-def _filled(values: Array, shape: tuple[int, ...]) -> Array:
-    """Fewer values than elements: the last is repeated (none: zero), as in Tensor::FromProto."""
-    count = math.prod(shape)
-    if values.size > count:
-        raise ValueError(f"{values.size} values for shape {shape}")
-    if values.size < count:
-        last = values[-1] if values.size else (b"" if values.dtype == object else values.dtype.type(0))
-        values = np.concatenate([values, np.full(count - values.size, last, values.dtype)])
-    return values.reshape(shape)
+def _entries(values: Array, dtype: DType) -> list[Any]:
+    if dtype.field in _BITS or dtype.field in _PAIRS:
+        values = values.view(_ENTRIES[dtype.field])
+    elif dtype.name in {"int4", "uint4"}:
+        values = values.astype(np.int32)
+    return list(values.tolist())
 
 
-def _by_tensorflow(proto: tensor_pb2.TensorProto) -> Array:
-    import tensorflow as tf
+def _values(proto: Any, dtype: DType) -> Array:
+    """What the typed field holds, in the element type; as C++ narrows, numbers out of range wrap around."""
+    if dtype.field == "float8_val":
+        return np.frombuffer(proto.float8_val, dtype.numpy)
+    field = getattr(proto, dtype.field)
+    if dtype.field == "string_val":
+        return _objects(field)
+    if dtype.field == "int_val":
+        values = np.array(field, np.int32)
+        return values if dtype.numpy == np.int32 else _narrowed(values, dtype)
+    if dtype.field in _BITS:
+        return np.array(field, np.int32).astype(np.uint16).view(dtype.numpy)
+    if dtype.field in _PAIRS:
+        return np.array(field[: len(field) // 2 * 2], _ENTRIES[dtype.field]).view(dtype.numpy)
+    return np.array(field, dtype.numpy)
 
-    try:
-        return np.asarray(tf.make_ndarray(proto))
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"no array for dtype {proto.dtype}: {error}") from None
+
+def _narrowed(values: Array, dtype: DType) -> Array:
+    """To the lowest bits, with their sign."""
+    if dtype.name == "int4":
+        return ((values & 15 ^ 8) - 8).astype(dtype.numpy)
+    return (values & 15 if dtype.name == "uint4" else values).astype(dtype.numpy)
 
 
-def _proto_by_tensorflow(array: Array) -> tensor_pb2.TensorProto:
-    import tensorflow as tf
+def _filled(values: Array, count: int) -> Array:
+    """Fewer values than elements: the last is repeated (none: zero); what is too many is left out."""
+    if values.size >= count:
+        return values[:count]
+    if count * values.itemsize > MAX_EXPANDED_BYTES:
+        raise ValueError(f"{values.size} values for {count} elements, more than {MAX_EXPANDED_BYTES} bytes")
+    last = values[-1] if values.size else (b"" if values.dtype == object else values.dtype.type(0))
+    filled = np.full(count, last, values.dtype)
+    filled[: values.size] = values
+    return filled
 
-    try:
-        return tf.make_tensor_proto(array)
-    except TypeError as error:
-        raise InvalidArgument(f"Cannot write a tensor of {array.dtype}: {error}") from None
+
+def _from_content(content: bytes, dtype: DType, count: int) -> Array:
+    if dtype.name == "string":
+        return _objects(string_list.decode(content, count))
+    if len(content) != count * dtype.numpy.itemsize:
+        raise ValueError(f"{len(content)} bytes of content for {count} elements of {dtype.name}")
+    if dtype.name == "bool" and content.strip(b"\0\1"):
+        raise ValueError("content of a bool tensor is not all 0 and 1")
+    return np.frombuffer(content, dtype.numpy)
+
+
+def _objects(values: Sequence[bytes]) -> Array:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array

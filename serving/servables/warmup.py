@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.errors import DataLoss, InvalidArgument, Unimplemented
-from serving.servables.classify import run_classify
 from serving.servables.examples import serialized_examples
 from serving.servables.predict import run_predict
-from serving.servables.tensor_proto import to_array
+from serving.servables.request_tensors import RequestTensors
+from serving.servables.tfrecord import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,28 +20,30 @@ WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
 
 
-def run_saved_model_warmup(bundle: SavedModelBundle, path: str) -> None:
-    """Replays the records; no file or an empty one is fine.
+def run_saved_model_warmup(bundle: SavedModelBundle, path: str, num_request_iterations: int = 1) -> int:
+    """Replays each record so many times; no file or an empty one is fine.
 
+    Returns: How many records there were.
     Raises: ServingError of a record that cannot be read or answered: the version does not load then.
-    Source: TF Serving servables/tensorflow/saved_model_warmup_util.cc at 2.20.0.
+    Source: TF Serving servables/tensorflow/saved_model_warmup_util.cc, saved_model_warmup.cc at 2.20.0.
     """
-    file = str(Path(path, WARMUP_FILE))
-    if not Path(file).exists():
-        return
+    file = Path(path, WARMUP_FILE)
+    if not file.exists():
+        return 0
+    count = 0
     for count, record in enumerate(_records(file), 1):
-        _replay(bundle, _parse(record, file))
+        log = _parse(record, str(file))
+        for _ in range(max(1, num_request_iterations)):
+            _replay(bundle, log)
         if count > MAX_RECORDS:
             raise InvalidArgument(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {file}")
+    return count
 
 
-def _records(file: str) -> Iterator[bytes]:
-    import tensorflow as tf
-
+def _records(file: Path) -> Iterator[bytes]:
     try:
-        for record in tf.data.TFRecordDataset(file):
-            yield record.numpy()
-    except tf.errors.DataLossError as error:
+        yield from read_records(file)
+    except DataLoss as error:
         raise DataLoss(f"{error.message}. Please verify your warmup data is in TFRecord format.") from None
 
 
@@ -57,14 +59,40 @@ def _parse(record: bytes, file: str) -> Any:
 
 
 def _replay(bundle: SavedModelBundle, log: Any) -> None:
+    """Source: RunWarmupRequest; the model's name and version in the log are ignored."""
     kind = log.WhichOneof("log_type")
-    if kind == "predict_log":
-        request = log.predict_log.request
-        inputs = {alias: to_array(proto) for alias, proto in request.inputs.items()}
-        run_predict(bundle, request.model_spec.signature_name, inputs, request.output_filter)
-    elif kind == "classify_log":
-        request = log.classify_log.request
-        run_classify(bundle, request.model_spec.signature_name, serialized_examples(request.input))
-    else:
+    replay = _KINDS.get(kind)
+    if replay is None:
         number = log.DESCRIPTOR.fields_by_name[kind].number if kind else 0
         raise Unimplemented(f"Unsupported log_type for warmup: {number}")
+    replay(bundle, getattr(log, kind).request)
+
+
+def _predict(bundle: SavedModelBundle, request: Any) -> None:
+    run_predict(bundle, request.model_spec.signature_name, RequestTensors(request.inputs), request.output_filter)
+
+
+def _classify(bundle: SavedModelBundle, request: Any) -> None:
+    from serving.servables.classify import run_classify
+
+    run_classify(bundle, request.model_spec.signature_name, serialized_examples(request.input))
+
+
+def _regress(bundle: SavedModelBundle, request: Any) -> None:
+    from serving.servables.regress import run_regress
+
+    run_regress(bundle, request.model_spec.signature_name, serialized_examples(request.input))
+
+
+def _multi_inference(bundle: SavedModelBundle, request: Any) -> None:
+    from serving.servables.multi_inference import run_multi_inference
+
+    run_multi_inference(bundle, request.tasks, serialized_examples(request.input))
+
+
+_KINDS = {
+    "predict_log": _predict,
+    "classify_log": _classify,
+    "regress_log": _regress,
+    "multi_inference_log": _multi_inference,
+}
