@@ -1,17 +1,20 @@
-"""Which tests share a process when `make test` runs two: those of a file, and all of training (one trained model)."""
+"""Which tests share a process when `make test` runs two: those of a file, all of training (one trained model), and all
+of the conformance tests (one server).
+"""
 
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST = ("tests/workflows/test_main_job.py", "tests/training")
+FOLDERS = ("tests/training", "tests/serving/conformance")
+LONGEST = ("tests/workflows/test_main_job.py", *FOLDERS)
 
 
 def group(nodeid: str) -> str:
     """The name of the tests that stay together, so that an expensive fixture is made once."""
     path = nodeid.partition("::")[0]
-    return "tests/training" if path.startswith("tests/training/") else path
+    return next((folder for folder in FOLDERS if path.startswith(f"{folder}/")), path)
 
 
 class Groups(LoadScopeScheduling):
