@@ -25,7 +25,7 @@ Array = NDArray[Any]
 MAX_RANK = 64
 _INT32 = (-(2**31), 2**31 - 1)
 # TensorFlow's name -> (numpy's, range of its integer tokens). Narrow types take an int32 token and wrap, as upstream.
-_INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
+INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
     "int8": (np.int8, _INT32),
     "int16": (np.int16, _INT32),
     "int32": (np.int32, _INT32),
@@ -34,7 +34,7 @@ _INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
     "uint32": (np.uint32, (0, 2**32 - 1)),
     "uint64": (np.uint64, (0, 2**64 - 1)),
 }
-_FLOATS = {"float": np.float32, "double": np.float64}
+FLOATS = {"float": np.float32, "double": np.float64}
 
 
 def inputs_from_json(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> tuple[bool, dict[str, Array]]:
@@ -198,10 +198,10 @@ def _fast(value: Any, dtype: str) -> Array | None:
 
 
 def _flat(leaves: list[Any], types: set[type], dtype: str, shape: list[int]) -> Array | None:
-    if dtype in _FLOATS and types <= {int, float}:
-        return _numbers(leaves, _FLOATS[dtype], shape)
-    if dtype in _INTEGERS and types <= {int}:
-        numpy_dtype, (low, high) = _INTEGERS[dtype]
+    if dtype in FLOATS and types <= {int, float}:
+        return _numbers(leaves, FLOATS[dtype], shape)
+    if dtype in INTEGERS and types <= {int}:
+        numpy_dtype, (low, high) = INTEGERS[dtype]
         if leaves and not (low <= min(leaves) and max(leaves) <= high):
             return None
         wide = np.int64 if (low, high) == _INT32 else numpy_dtype
@@ -270,11 +270,11 @@ def _leaf(value: Any, dtype: str) -> Any:
     elif dtype == "bool":
         if isinstance(value, bool):
             return value
-    elif dtype in _FLOATS:
+    elif dtype in FLOATS:
         if type(value) in (int, float):
             return value
-    elif dtype in _INTEGERS:
-        low, high = _INTEGERS[dtype][1]
+    elif dtype in INTEGERS:
+        low, high = INTEGERS[dtype][1]
         if type(value) is int and low <= value <= high:
             return value
     else:
