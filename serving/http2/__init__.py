@@ -1,1 +1,4 @@
-"""HTTP/2 on asyncio: frames, flow control, connections (RFC 9113) with hpack (RFC 7541). Knows no gRPC and no model."""
+"""HTTP/2 for servers: frames, header compression, flow control and connection state; nothing of what travels in it.
+
+Source: RFC 9113 (HTTP/2) and RFC 7541 (HPACK).
+"""

@@ -1,0 +1,50 @@
+"""What all calls of one transport share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serving.errors import Code
+from serving.grpc.deadlines import Deadlines
+from serving.grpc.grpc_status import status_block
+from serving.http2.byte_budget import ByteBudget
+
+if TYPE_CHECKING:
+    from serving.exchange import Headers, RpcLookup
+
+_MAX_KEPT = 1024
+
+
+class CallServices:
+    """Look-up, limits, deadlines, and the header blocks of answers, each written once."""
+
+    def __init__(
+        self, lookup: RpcLookup, *, max_message_bytes: int, max_buffered_bytes: int, max_header_list_size: int
+    ) -> None:
+        self.lookup = lookup
+        self.max_message_bytes = max_message_bytes
+        self.max_header_list_size = max_header_list_size
+        self.budget = ByteBudget(max_buffered_bytes)
+        self.deadlines = Deadlines()
+        self._trailers: dict[Headers, bytes] = {}
+        self._failures: dict[tuple[Code, str, Headers], bytes] = {}
+
+    def trailer_block(self, metadata: Headers) -> bytes:
+        """The trailers of an answer that is OK."""
+        metadata = tuple(metadata)
+        block = self._trailers.get(metadata)
+        if block is None:
+            if len(self._trailers) >= _MAX_KEPT:
+                self._trailers.clear()
+            block = self._trailers[metadata] = status_block(Code.OK, "", metadata, headers=False)
+        return block
+
+    def failure_block(self, code: Code, message: str, metadata: Headers) -> bytes:
+        """The headers of an answer that is an error."""
+        key = (code, message, tuple(metadata))
+        block = self._failures.get(key)
+        if block is None:
+            if len(self._failures) >= _MAX_KEPT:
+                self._failures.clear()
+            block = self._failures[key] = status_block(code, message, metadata, headers=True)
+        return block

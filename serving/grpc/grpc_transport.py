@@ -1,0 +1,87 @@
+"""gRPC for unary calls on this project's own HTTP/2: no thread, no task and no timer per call."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from serving.errors import InvalidArgument
+from serving.grpc.call_services import CallServices
+from serving.grpc.grpc_call import GrpcCall
+from serving.http2.limits import Limits
+from serving.http2.server import Http2Server
+
+if TYPE_CHECKING:
+    import ssl
+
+    from serving.exchange import RpcLookup
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 2**31 - 1
+MAX_BUFFERED_BYTES = 2**32
+
+
+class GrpcTransport:
+    """Unary gRPC on a port and a unix socket; on the event loop that starts it.
+
+    Args:
+      lookup: From a method's path to what answers it.
+      max_message_bytes: Of a request after decompression, and of an answer.
+      max_buffered_bytes: Of all requests in flight and all answers that wait for their readers together; beyond it
+        requests are refused with RESOURCE_EXHAUSTED. A compressed message is briefly there twice.
+      ssl_context: With ALPN h2 (serving/grpc/credentials.py); None: no TLS.
+      limits: What a connection may take.
+      reuse_port: Several processes may listen on the port.
+    """
+
+    def __init__(
+        self,
+        lookup: RpcLookup,
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+        ssl_context: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        limits = limits or Limits()
+        self._services = CallServices(
+            lookup,
+            max_message_bytes=max_message_bytes,
+            max_buffered_bytes=max_buffered_bytes,
+            max_header_list_size=limits.max_header_list_size,
+        )
+        self._reuse_port = reuse_port
+        self._server = Http2Server(partial(GrpcCall, self._services), limits, ssl_context)
+
+    @property
+    def port(self) -> int:
+        """The TCP port listened on, or 0."""
+        return self._server.port
+
+    async def start(self, host: str | None, port: int, unix_path: str | None = None) -> None:
+        """Listens on a port (0 without a unix socket: any free one) and on a unix socket.
+
+        Raises InvalidArgument, as upstream, when either is taken.
+        """
+        try:
+            if port or not unix_path:
+                await self._server.listen(host, port, reuse_port=self._reuse_port)
+                log.info("Running gRPC ModelServer at %s:%d ...", host or "0.0.0.0", self.port)  # noqa: S104
+            if unix_path:
+                await self._server.listen_unix(unix_path)
+                log.info("Running gRPC ModelServer at unix:%s ...", unix_path)
+        except OSError:
+            await self._server.stop(0)
+            raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
+
+    async def stop(self, grace_s: float) -> None:
+        """Takes no new calls; waits at most `grace_s` seconds for those in flight."""
+        await self._server.stop(grace_s)
+        self._services.deadlines.close()
+
+    def flush(self) -> None:
+        """Writes the answers given so far in this turn of the loop now rather than at its end."""
+        self._server.flush()
