@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from serving.config.model_config import ModelServerConfig
 from serving.config.model_config_file import read_models_config
-from serving.errors import InvalidArgument
+from serving.errors import InvalidArgument, Unimplemented
 
 if TYPE_CHECKING:
     from serving.options import ServerOptions
 
 log = logging.getLogger(__name__)
+GRPC_TRANSPORTS = ("own", "grpcio")
 
 
 def first_config(options: ServerOptions, *, own_source: bool = False) -> ModelServerConfig:
@@ -28,6 +29,7 @@ def first_config(options: ServerOptions, *, own_source: bool = False) -> ModelSe
     config = _config(options)
     if not options.platform_config_file:
         check_session(options)
+    check_unsupported(options)
     return config
 
 
@@ -61,6 +63,21 @@ def check_session(options: ServerOptions) -> None:
             "Either configure server_options.tensorflow_session_parallelism or "
             "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
             "separately. You cannot configure all."
+        )
+
+
+def check_unsupported(options: ServerOptions) -> None:
+    """Refuses what cannot be done here and is not safe to ignore. Raises InvalidArgument, Unimplemented."""
+    if options.grpc_transport not in GRPC_TRANSPORTS:
+        raise InvalidArgument(
+            f"grpc_transport must be one of {', '.join(GRPC_TRANSPORTS)}. Received: {options.grpc_transport}"
+        )
+    if options.use_alts_credentials and options.grpc_transport != "grpcio":
+        raise Unimplemented("use_alts_credentials needs grpc_transport grpcio. Received: own")
+    if options.thread_pool_factory_config_file:
+        raise Unimplemented(
+            "There are no factories of thread pools here, leave thread_pool_factory_config_file empty. "
+            f"Received: {options.thread_pool_factory_config_file}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,12 +10,14 @@ from typing import Any, TypeVar
 from serving.errors import Code, InvalidArgument, NotFound, ServingError
 
 T = TypeVar("T")
+# How Python's parser begins its reasons; it refuses a little that the C++ parser takes.
+_PLACE = re.compile(r"^(\d+):(\d+) : ('.*?': )?", re.DOTALL)
 
 
 def read_text_proto(path: str, message: T) -> T:
     """Fills the message from a file.
 
-    Raises: NotFound `<path>; No such file or directory`; InvalidArgument `Invalid protobuf file: '<path>'`, after one
+    Raises: NotFound `<path>; No such file or directory`; InvalidArgument `Invalid protobuf file: '<path>'`, after a
       line on stderr with place and reason, which the C++ parser itself writes there and the status does not carry.
     Source: TF Serving model_servers/server.cc (ParseProtoTextFile), tensorflow's POSIX file system at 2.20.0.
     """
@@ -27,30 +30,28 @@ def read_text_proto(path: str, message: T) -> T:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ServingError(f"{path}; {reason}", Code.FAILED_PRECONDITION) from None
-    reason = parse_text_proto(content, message)
-    if reason is None:
+    reasons = parse_text_proto(content, message)
+    if not reasons:
         return message
     name = getattr(message, "DESCRIPTOR").full_name  # noqa: B009 - generated messages have no type here
-    print(f"Error parsing text-format {name}: {reason}", file=sys.stderr, flush=True)  # noqa: T201
+    for text in reasons:
+        print(f"Error parsing text-format {name}: {text}", file=sys.stderr, flush=True)  # noqa: T201
     raise InvalidArgument(f"Invalid protobuf file: '{path}'")
 
 
-def parse_text_proto(content: bytes, message: Any) -> str | None:
-    """Fills the message; returns `<line>:<column>: <reason>` if the content is no such message, both from 1."""
+def parse_text_proto(content: bytes, message: Any) -> list[str]:
+    """Fills the message; returns why not, each reason as `<line>:<column>: <reason>`, both from 1; empty if it did."""
     from google.protobuf import text_format
 
-    from serving.config.text_proto_error import cpp_reason
+    from serving.config.text_proto_error import complaints
 
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        return f"{before.count(10) + 1}:{column}: Invalid control characters encountered in text."
-    try:
-        text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        return cpp_reason(error)
+        text_format.Parse(content.decode("utf-8", "surrogateescape"), message)
     except Exception as error:  # noqa: BLE001 - garbage must not end the server with a traceback
-        return f"1:1: {error}"
-    return None
+        return complaints(content, message.DESCRIPTOR) or [_python_reason(error)]
+    return []
+
+
+def _python_reason(error: Exception) -> str:
+    place = _PLACE.match(str(error))
+    return f"{place[1]}:{place[2]}: {str(error)[place.end() :]}" if place else f"1:1: {error}"
