@@ -3,7 +3,7 @@
 The offsets were read off RapidJSON v1.1.0 itself, iterative, with NaN and Inf, stopping when done.
 """
 
-# ruff: noqa: E501, ISC004, PLR0917 -- a table is read row by row
+# ruff: noqa: ISC004 -- a table is read row by row
 
 from __future__ import annotations
 

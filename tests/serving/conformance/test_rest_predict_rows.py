@@ -1,6 +1,6 @@
 """`instances`, row by row: section 8.4, and the answers of section 8.5 byte by byte (util/json_tensor.cc, 2.20.0)."""
 
-# ruff: noqa: E501, ISC004, PLR0917 -- a table is read row by row
+# ruff: noqa: E501, ISC004 -- a table is read row by row
 
 from __future__ import annotations
 

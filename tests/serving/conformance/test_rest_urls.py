@@ -1,6 +1,6 @@
 """Which URLs mean what: section 8.1 of the specification of TF Serving 2.20.0 (model_servers/http_rest_api_handler.cc)."""
 
-# ruff: noqa: E501, ISC004, PLR0917 -- a table is read row by row
+# ruff: noqa: E501 -- a table is read row by row
 
 from __future__ import annotations
 
