@@ -1,217 +1,251 @@
-"""REST: URL and JSON body to a call on the data plane, and its answer to JSON. A raw ASGI application.
+"""HttpRestApiHandler: one HTTP request to a call on the data plane, and its answer to JSON.
 
-Source: TF Serving model_servers/http_rest_api_handler.cc, http_rest_api_util.cc at 2.20.0.
+Source: TF Serving model_servers/http_rest_api_handler.cc, http_server.cc at 2.20.0.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+import asyncio
+import time
+from typing import TYPE_CHECKING
 
-from serving.core.servable_id import MAX_VERSION
-from serving.errors import Code, InvalidArgument, ServingError, Unimplemented
+from serving.errors import Code, InvalidArgument, ServingError
+from serving.exchange import HttpResponse
+from serving.model_job import failure
 from serving.model_spec import ModelSpec
-from serving.rest import json_tensor, tensor_json
+from serving.request_metrics import REST_CLASSIFY, REST_OTHER, REST_PREDICT, REST_REGRESS, Api
+from serving.rest import tensor_json
+from serving.rest.http_response import page
+from serving.rest.http_status import HTTP_STATUS
 from serving.rest.json_document import parse_object, signature_name
 from serving.rest.json_examples import examples_from_json
 from serving.rest.json_text import quoted
-from serving.rest.proto_json import message_json
-from serving.status_proto import signature_def_map, status_response
-from serving.workers import failure
+from serving.rest.predict_body import PredictBody
+from serving.rest.request_body import gunzip, is_packed
+from serving.rest.routes import METADATA, STATUS, EmptyBody, Route, route
 
 if TYPE_CHECKING:
-    from serving.data_plane import DataPlane
-    from serving.workers import Workers
+    from collections.abc import Callable, Mapping, Sequence
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    from serving.data_plane import Array, DataPlane
+    from serving.exchange import Headers, HttpRequest
+    from serving.model_job import Answer
+    from serving.servables.classify import Classifications
+    from serving.servables.signature import Signature
 
-HTTP_STATUS = {
-    Code.OK: 200,
-    Code.INVALID_ARGUMENT: 400,
-    Code.FAILED_PRECONDITION: 400,
-    Code.OUT_OF_RANGE: 400,
-    Code.UNAUTHENTICATED: 401,
-    Code.PERMISSION_DENIED: 403,
-    Code.NOT_FOUND: 404,
-    Code.ALREADY_EXISTS: 409,
-    Code.ABORTED: 409,
-    Code.RESOURCE_EXHAUSTED: 429,
-    Code.CANCELLED: 499,
-    Code.UNKNOWN: 500,
-    Code.INTERNAL: 500,
-    Code.DATA_LOSS: 500,
-    Code.UNIMPLEMENTED: 501,
-    Code.UNAVAILABLE: 503,
-    Code.DEADLINE_EXCEEDED: 504,
-}
-METHODS = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"}
-_VERSION = rb"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-_INFER = re.compile(rb"/v1/models/(?P<name>[^/:]+)" + _VERSION + rb":(?P<verb>classify|regress|predict)", re.IGNORECASE)
-_LOOK = re.compile(rb"/v1/models(?:/(?P<name>[^/:]+))?" + _VERSION + rb"(?P<metadata>/metadata)?", re.IGNORECASE)
-_JSON = b"application/json"
-MAX_UNPACKED_BYTES = 100 << 20
+_JSON = (b"Content-Type", b"application/json")
+_TEXT = (b"Content-Type", b"text/plain")
+_CORS = (
+    (b"Access-Control-Allow-Origin", b"*"),
+    (b"Access-Control-Allow-Methods", b"POST, GET"),
+    (b"Access-Control-Allow-Headers", b"Content-Type"),
+)
+METRICS_PATH = "/monitoring/prometheus/metrics"
+# Larger bodies are parsed, and larger packed ones unpacked, on a thread, so that nobody else waits for them.
+_MAX_INLINE_BYTES = 256 << 10
+_MAX_INLINE_PACKED_BYTES = 4 << 10
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Status, body and its type."""
+class HttpRestApiHandler:
+    """The HttpHandler of a server; lives on the event loop's thread.
 
-    status: int
-    body: bytes
-    content_type: bytes | None = _JSON
+    Args:
+      timeout_ms: For a whole request; 0 or less: no limit.
+      cors: Whether every answer allows any origin.
+      metrics_text: The metrics page; None: there is none.
+      ready: Why the server is not ready, one sentence each; empty: it is.
+    """
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        *,
+        timeout_ms: int = 30000,
+        cors: bool = False,
+        metrics_text: Callable[[], str] | None = None,
+        metrics_path: str = METRICS_PATH,
+        ready: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self.plane = plane
+        self.headers: Headers = (_JSON, *(_CORS if cors else ()))
+        self._cors: Headers = _CORS if cors else ()
+        self._timeout_s = timeout_ms / 1000 if timeout_ms > 0 else None
+        self._metrics_text = metrics_text
+        self._metrics_path = metrics_path.encode()
+        self._ready = ready
+
+    def __call__(self, request: HttpRequest, answer: Callable[[HttpResponse], None]) -> None:
+        """Answers one request, at once or later."""
+        if not request.target.startswith(b"/v1/"):
+            answer(self._outside(request))
+        elif request.method == "OPTIONS":
+            answer(self._preflight(request))
+        else:
+            deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
+            _Call(self, request, answer, deadline).start()
+
+    def _outside(self, request: HttpRequest) -> HttpResponse:
+        """What is not the API: health, metrics, and libevent's 404."""
+        path, mark, _ = request.target.partition(b"?")
+        if request.method not in ("GET", "HEAD"):
+            return page(404)
+        if path == b"/healthz":
+            return _plain(200, "ok\n")
+        if path == b"/readyz":
+            reasons = self._ready()
+            return _plain(503 if reasons else 200, "".join(f"{reason}\n" for reason in reasons) or "ok\n")
+        if path == self._metrics_path and self._metrics_text is not None:
+            if mark:
+                expected = self._metrics_path.decode()
+                return _plain(400, f"Unexpected path: {request.target.decode('ascii')}. Should be {expected}")
+            return _plain(200, self._metrics_text())
+        return page(404)
+
+    def _preflight(self, request: HttpRequest) -> HttpResponse:
+        origin = next((value for name, value in request.headers if name == b"origin"), b"")
+        good = b"http://" in origin or b"https://" in origin
+        return HttpResponse(200 if good else 400, self._cors, b"")
 
 
-class RestApi:
-    """The ASGI application; a request runs whole, decoding included, on a worker."""
+class _Call:
+    """One request under /v1/ on its way through the data plane."""
 
-    def __init__(self, plane: DataPlane, workers: Workers, timeout_s: float | None) -> None:
-        self._plane = plane
-        self._workers = workers
-        self._timeout_s = timeout_s
+    __slots__ = ("_answer", "_api", "_body", "_deadline", "_document", "_handler", "_model", "_request", "_started")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one HTTP request."""
-        if scope["type"] != "http":
-            return
-        body = await _read(receive)
-        if body is None:
-            return
-        if any(name == b"content-encoding" and b"gzip" in value for name, value in scope["headers"]):
-            body = gunzip(body)
-        answer = await self._answer(scope, body)
-        headers = [(b"content-length", str(len(answer.body)).encode())]
-        if answer.content_type:
-            headers.append((b"content-type", answer.content_type))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    def __init__(
+        self,
+        handler: HttpRestApiHandler,
+        request: HttpRequest,
+        answer: Callable[[HttpResponse], None],
+        deadline: float | None,
+    ) -> None:
+        self._handler = handler
+        self._request = request
+        self._answer = answer
+        self._deadline = deadline
+        self._body = request.body
+        self._document: PredictBody | None = None
+        self._model = ""
+        self._api: Api = REST_OTHER
+        self._started = time.perf_counter()
 
-    async def _answer(self, scope: Scope, body: bytes) -> Answer:
-        path = bytes(scope["raw_path"])
-        if scope["query_string"]:
-            path += b"?" + scope["query_string"]
-        if scope["method"] not in METHODS:
-            return _page(501, "Not Implemented")
-        if not path.startswith(b"/v1/"):
-            return _page(404, "Not Found")
-        if scope["method"] == "OPTIONS":
-            return _preflight(scope)
+    def start(self) -> None:
+        """Goes on on a thread if the body takes long to read."""
+        packed = is_packed(self._request.headers)
+        if len(self._body) > (_MAX_INLINE_PACKED_BYTES if packed else _MAX_INLINE_BYTES):
+            loop = asyncio.get_running_loop()
+            reading = loop.run_in_executor(None, self._read, packed)
+            reading.add_done_callback(lambda done: self._go_on(done.result()))
+        else:
+            self._go_on(self._read(packed))
+
+    def _read(self, packed: bool) -> Callable[[], None] | ServingError:  # noqa: FBT001
+        """Unpacks and parses, on any thread; then what is to be done on the loop's."""
         try:
-            text = await self._workers.run(lambda: self._handle(scope["method"], path, body), self._timeout_s)
-            return Answer(200, text.encode("utf-8", "surrogateescape"))
-        except Exception as error:  # noqa: BLE001 - whatever a model raises is this request's answer
-            return _failure(failure(error))
+            if packed:
+                self._body = gunzip(self._body)
+            asked = route(self._request.method, self._request.target)
+            self._model = asked.model
+            if asked.verb == "predict":
+                return self._predict(asked)
+            if asked.verb in (STATUS, METADATA):
+                return lambda: self._look(asked)
+            return self._infer(asked)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's answer
+            return failure(error)
 
-    def _handle(self, method: str, path: bytes, body: bytes) -> str:
-        """The text of a good answer. Raises ServingError."""
-        if method == "POST" and (match := _INFER.fullmatch(path)):
-            return self._infer(_spec(match), match["verb"].decode(), body, f"{method} {_text(path)}")
-        if method == "GET" and (match := _LOOK.fullmatch(path)):
-            if match["name"] is None:
-                raise InvalidArgument("Missing model name in request.")
-            return self._metadata(_spec(match)) if match["metadata"] else self._status(_spec(match))
-        raise InvalidArgument(f"Malformed request: {method} {_text(path)}")
+    def _go_on(self, step: Callable[[], None] | ServingError) -> None:
+        try:
+            if isinstance(step, ServingError):
+                raise step  # noqa: TRY301 - one place words errors
+            step()
+        except Exception as error:  # noqa: BLE001
+            self._fail(failure(error), counted=False)
 
-    def _infer(self, spec: ModelSpec, verb: str, body: bytes, request: str) -> str:
-        if verb == "predict":
-            return self._predict(spec, body)
-        if verb == "classify":
-            return self._classify(spec, body)
-        if verb == "regress":
-            raise Unimplemented("Regress is not supported yet; use :predict")
-        raise InvalidArgument(f"Malformed request: {request}")
+    # -- the calls
 
-    def _predict(self, spec: ModelSpec, body: bytes) -> str:
-        document = parse_object(body)
-        with self._plane.open(replace(spec, signature_name=signature_name(document))) as call:
-            if call.signature is None:
-                raise InvalidArgument(
-                    f'Serving signature name: "{call.spec.signature_name}" not found in signature def'
-                )
-            dtypes = {alias: info.dtype for alias, info in call.signature.inputs.items()}
-            row_form, inputs = json_tensor.inputs_from_json(document, dtypes)
-            values = call.predict(inputs)
-        return tensor_json.predictions(values) if row_form else tensor_json.outputs(values)
+    def _predict(self, asked: Route) -> Callable[[], None]:
+        self._api = REST_PREDICT
+        document = self._document = PredictBody(self._body)
+        spec = ModelSpec(asked.model, asked.version, asked.label, document.signature_name)
+        return lambda: self._handler.plane.predict(
+            spec, self._decode, self._encode, self._done, api=self._api, deadline=self._deadline, size=len(self._body)
+        )
 
-    def _classify(self, spec: ModelSpec, body: bytes) -> str:
-        document = parse_object(body)
-        name = signature_name(document)
-        examples = examples_from_json(document, "classify")
-        with self._plane.open(replace(spec, signature_name=name)) as call:
-            return tensor_json.classification_results(call.classify(examples))
+    def _infer(self, asked: Route) -> Callable[[], None]:
+        """Classify or regress."""
+        self._api = REST_CLASSIFY if asked.verb == "classify" else REST_REGRESS
+        document = parse_object(self._body)
+        spec = ModelSpec(asked.model, asked.version, asked.label, signature_name(document))
+        examples = examples_from_json(document, asked.verb)
+        plane, api, deadline, size = self._handler.plane, self._api, self._deadline, len(self._body)
+        if asked.verb == "classify":
+            return lambda: plane.classify(
+                spec, examples, _classifications, self._done, api=api, deadline=deadline, size=size
+            )
+        return lambda: plane.regress(spec, examples, _regressions, self._done, api=api, deadline=deadline, size=size)
 
-    def _status(self, spec: ModelSpec) -> str:
-        return f"{message_json(status_response(self._plane.status(spec)))}\n"
+    def _look(self, asked: Route) -> None:
+        from serving.rest import model_json
 
-    def _metadata(self, spec: ModelSpec) -> str:
-        from tensorflow_serving.apis import model_pb2
+        spec = ModelSpec(asked.model, asked.version, asked.label)
+        plane = self._handler.plane
+        if asked.verb == STATUS:
+            text = model_json.status(plane.status(spec))
+        else:
+            text = model_json.metadata(*plane.metadata(spec))
+        self._count(Code.OK)
+        self._answer(HttpResponse(200, self._handler.headers, text))
 
-        with self._plane.open(spec) as call:
-            model_spec = model_pb2.ModelSpec(name=call.spec.name)
-            model_spec.version.value = call.spec.version
-            definitions = message_json(signature_def_map(call.signature_defs()))
-        return f'{{\n"model_spec":{message_json(model_spec)}\n,\n"metadata": {{"signature_def": {definitions}\n}}\n}}\n'
+    # -- what the data plane calls
 
+    def _decode(self, signature: Signature | None) -> tuple[Mapping[str, Array], Sequence[str]]:
+        assert self._document is not None
+        if signature is None:
+            raise InvalidArgument(
+                f'Serving signature name: "{self._signature_name()}" not found in signature def',
+            )
+        return self._document.inputs({alias: info.dtype for alias, info in signature.inputs.items()}), ()
 
-async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None when the client went away."""
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
+    def _encode(self, _: ModelSpec, outputs: Mapping[str, Array]) -> bytes:
+        assert self._document is not None
+        write = tensor_json.predictions if self._document.row_form else tensor_json.outputs
+        return _encoded(write(outputs))
 
+    def _done(self, answer: Answer | None, error: ServingError | None) -> None:
+        if answer is not None:
+            self._answer(HttpResponse(200, (*self._handler.headers, *answer.metadata), answer.body))
+        elif error is not None:
+            self._fail(error, counted=True)
 
-def gunzip(body: bytes) -> bytes:
-    """The body unpacked; nothing if it cannot be, or is larger than upstream takes."""
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        unpacked = unpacker.decompress(body, MAX_UNPACKED_BYTES + 1)
-    except zlib.error:
-        return b""
-    return unpacked if unpacker.eof and len(unpacked) <= MAX_UNPACKED_BYTES else b""
+    # -- the rest
 
+    def _signature_name(self) -> str:
+        from serving.servables.signature import DEFAULT_SIGNATURE
 
-def _spec(match: re.Match[bytes]) -> ModelSpec:
-    """Name and label are percent-decoded only now, so that they may hold `/` and `:`."""
-    version = int(match["version"]) if match["version"] else None
-    if version is not None and version > MAX_VERSION:
-        # Upstream loses the message of this one.
-        raise _EmptyBody(f"Failed to convert version: {version}")
-    label = _text(unquote_to_bytes(match["label"])) if match["label"] else None
-    return ModelSpec(_text(unquote_to_bytes(match["name"])), version, label)
+        return (self._document.signature_name if self._document else "") or DEFAULT_SIGNATURE
 
+    def _fail(self, error: ServingError, *, counted: bool) -> None:
+        if not counted:
+            self._count(error.code)
+        body = b"" if isinstance(error, EmptyBody) else _encoded(f'{{\n    "error": {quoted(error.message)}\n}}')
+        self._answer(HttpResponse(HTTP_STATUS[error.code], self._handler.headers, body))
 
-class _EmptyBody(InvalidArgument):
-    """Refused without a body."""
-
-
-def _failure(error: ServingError) -> Answer:
-    if isinstance(error, _EmptyBody):
-        return Answer(HTTP_STATUS[error.code], b"")
-    body = f'{{\n    "error": {quoted(error.message)}\n}}'
-    return Answer(HTTP_STATUS[error.code], body.encode("utf-8", "surrogateescape"))
+    def _count(self, code: Code) -> None:
+        self._handler.plane.count(self._api, self._model, code, self._started)
 
 
-def _preflight(scope: Scope) -> Answer:
-    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
-    good = b"http://" in origin or b"https://" in origin
-    return Answer(200 if good else 400, b"", None)
+def _classifications(_: ModelSpec, results: Classifications) -> bytes:
+    return _encoded(tensor_json.classification_results(results))
 
 
-def _page(status: int, reason: str) -> Answer:
-    """The page of libevent 2.1.12, upstream's HTTP layer."""
-    html = f"<HTML><HEAD>\n<TITLE>{status} {reason}</TITLE>\n</HEAD><BODY>\n<H1>{reason}</H1>\n</BODY></HTML>\n"
-    return Answer(status, html.encode(), b"text/html")
+def _regressions(_: ModelSpec, results: Sequence[float]) -> bytes:
+    return _encoded(tensor_json.regression_results(results))
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _plain(status: int, text: str) -> HttpResponse:
+    return HttpResponse(status, (_TEXT,), text.encode())

@@ -55,6 +55,11 @@ def classification_results(results: Sequence[Sequence[tuple[str, float]]]) -> st
     return f'{{\n    "results": [{", ".join(f"[{row}]" for row in rows)}\n    ]\n}}'
 
 
+def regression_results(results: Sequence[float]) -> str:
+    """`{"results": [3.5, 4.0]}`."""
+    return f'{{\n    "results": [{", ".join(map(float_text, results))}\n    ]\n}}'
+
+
 def float_text(value: float) -> str:
     """A float32: 6 digits if they read back equal, else 9; `.0` if it would look like an integer."""
     short = f"{value:.6g}"
