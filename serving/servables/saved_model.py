@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _INIT_OP = "__saved_model_init_op"
+_TF1_INIT_OPS = ("saved_model_main_op", "legacy_init_op")
+_VARIABLE_OPS = {"VarHandleOp", "VariableV2", "Variable"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
     session = open_session(meta_graph.graph_def.SerializeToString(), options.config)
     try:
         assets = _assets(meta_graph, path)
-        _restore(session, meta_graph.saver_def, path, assets)
+        if _has_variables(meta_graph, path):
+            _restore(session, meta_graph.saver_def, path, assets)
         init_op = _init_op(meta_graph, path)
         if init_op:
             session.run_target(assets, init_op)
@@ -94,11 +97,23 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
         raise
 
 
+def _has_variables(meta_graph: Any, path: str) -> bool:
+    """Whether there is something to restore.
+
+    Upstream takes a SavedModel without variables.index for one without variables. Here only one whose graph has none,
+    or whose TF1 main op may set them: with lost files the version would come up and fail every request.
+    """
+    if Path(path, "variables", "variables.index").exists():
+        return True
+    set_by_init_op = not meta_graph.HasField("object_graph_def") and bool(_init_op(meta_graph, path))
+    if set_by_init_op or not meta_graph.saver_def.restore_op_name:
+        return False
+    return any(node.op in _VARIABLE_OPS for node in meta_graph.graph_def.node)
+
+
 def _restore(session: Session, saver: Any, path: str, assets: Mapping[str, Array]) -> None:
-    """A SavedModel without variables.index has no variables."""
-    prefix = Path(path, "variables", "variables")
-    if prefix.with_name("variables.index").exists():
-        session.run_target({saver.filename_tensor_name: _string(str(prefix)), **assets}, saver.restore_op_name)
+    prefix = _string(str(Path(path, "variables", "variables")))
+    session.run_target({saver.filename_tensor_name: prefix, **assets}, saver.restore_op_name)
 
 
 def _assets(meta_graph: Any, path: str) -> dict[str, Array]:
@@ -120,8 +135,8 @@ def _init_op(meta_graph: Any, path: str) -> str:
             raise FailedPrecondition(f"Could not find output {_INIT_OP}")
         return str(outputs[_INIT_OP].name)
     collections = meta_graph.collection_def
-    key = "saved_model_main_op" if "saved_model_main_op" in collections else "legacy_init_op"
-    if key not in collections:
+    key = next((key for key in _TF1_INIT_OPS if key in collections), None)
+    if key is None:
         return ""
     names = collections[key].node_list.value
     if len(names) != 1:

@@ -100,7 +100,7 @@ def wrong_tags(version):
             remove_pb,
             "NOT_FOUND: Specified file path does not appear to contain a SavedModel bundle (should have a file",
         ),
-        (remove_variables, "DATA_LOSS: The SavedModel at "),
+        (remove_variables, "NOT_FOUND: Unsuccessful TensorSliceReader constructor: Failed to find any matching files"),
         (session_bundle, "UNIMPLEMENTED: Session Bundle is deprecated and removed."),
         (wrong_tags, "NOT_FOUND: Could not find meta graph def matching supplied tags: { serve }. To inspect"),
     ],
@@ -239,8 +239,8 @@ def predict_log(signature="", **inputs):
     return log.SerializeToString()
 
 
-REGRESS = prediction_log_pb2.PredictionLog()
-REGRESS.regress_log.SetInParent()
+SESSION_RUN = prediction_log_pb2.PredictionLog()
+SESSION_RUN.session_run_log.SetInParent()
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ REGRESS.regress_log.SetInParent()
     [
         ([predict_log(x=[1.0])], None),
         ([predict_log("no", x=[1.0])], 'FAILED_PRECONDITION: Serving signature key "no" not found.'),
-        ([REGRESS.SerializeToString()], "UNIMPLEMENTED: Unsupported log_type for warmup: 3"),
+        ([SESSION_RUN.SerializeToString()], "UNIMPLEMENTED: Unsupported log_type for warmup: 5"),
         ([b"\xff"], "INVALID_ARGUMENT: Failed to parse warmup record: \\xff from "),
         ([], None),
     ],
