@@ -14,6 +14,7 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from serving import event_loop
 from serving.errors import ServingError
 from serving.flags import parse_flags, report
 from serving.options import options_from_flags
@@ -34,11 +35,9 @@ def main(arguments: list[str]) -> int:
     if not report(parsed, PROGRAM):
         return FAILED
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    # A server needs no Keras, and `import tensorflow` loads Keras 3 unless told that the old one is meant: 2 s of 5.
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     try:
-        asyncio.run(_serve(options_from_flags(parsed.values)))
+        event_loop.run(_serve(options_from_flags(parsed.values)))
     except ServingError as error:
         print(f"Failed to start server. Error: {error.status()}", flush=True)  # noqa: T201
         return FAILED
@@ -46,8 +45,10 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(options: ServerOptions) -> None:
+    from serving.servables import tensorflow_light
     from serving.server import Server
 
+    tensorflow_light.use()
     server = Server(options)
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

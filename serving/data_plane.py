@@ -7,18 +7,20 @@ same thread, at once or later, with exactly one of the two.
 from __future__ import annotations
 
 import asyncio
-import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
 
-from serving.errors import DeadlineExceeded, FailedPrecondition, NotFound, ServingError, from_exception
-from serving.servables.classify import Classifications, run_classify
-from serving.servables.predict import run_predict
+from serving.errors import Code, NotFound, ServingError
+from serving.loop_inbox import LoopInbox
+from serving.model_job import Answer, Done, ModelJob, Work, failure
+from serving.request_metrics import Api, RequestMetrics
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
 
 if TYPE_CHECKING:
@@ -27,35 +29,45 @@ if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
     from serving.core.servable_state import ServableState
     from serving.model_spec import ModelSpec
-    from serving.servables.saved_model import SavedModelBundle
-    from serving.served_model import Metadata, ServedModel
+    from serving.monitoring.serving_metrics import ServingMetrics
+    from serving.servables.classify import Classifications
+    from serving.served_model import ServedModel
     from serving.server_core import ServerCore
 
 Array = NDArray[Any]
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 # Aliases to tensors, and the output filter; None for a signature that is not there: raise what the transport says then,
 # or return anything, and the plane says it.
 Decode = Callable[["Signature | None"], tuple[Mapping[str, Array], Sequence[str]]]
 Encode = Callable[["ModelSpec", Mapping[str, Array]], bytes]
-Done = Callable[["Answer | None", "ServingError | None"], None]
-# What a run may use of a request's time: seconds left, or None.
-Work = Callable[["ServedModel", "ModelSpec", "float | None"], bytes]
+Reloaded = Callable[["Mapping[str, int] | None", "ServingError | None"], None]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A request's encoded answer, and which model it is of."""
+class PlaneOptions:
+    """What of ServerOptions concerns requests."""
 
-    body: bytes
-    spec: ModelSpec
-    metadata: Metadata
+    enable_request_merging: bool = True
+    enable_signature_method_name_check: bool = False
 
 
 class DataPlane:
-    """What both transports call; each of their methods is a translation around one of these."""
+    """What both transports call; each of their methods is a translation around one of these.
 
-    def __init__(self, core: ServerCore) -> None:
+    `deadline` is on time.monotonic()'s clock, in seconds; `size` is how many bytes a request has; `encode` makes the
+    answer's bytes, on any thread. All answer InvalidArgument and NotFound for a spec that means no loaded version.
+    """
+
+    def __init__(self, core: ServerCore, metrics: ServingMetrics, options: PlaneOptions) -> None:
         self._core = core
+        self._options = options
+        self._metrics = metrics
+        self._requests = RequestMetrics(metrics, lambda name: bool(core.monitor.states(name)))
+        self._inbox: LoopInbox | None = None
+
+    def start(self) -> None:
+        """Answers from now on, on the running event loop."""
+        self._inbox = LoopInbox(asyncio.get_running_loop())
 
     def predict(
         self,
@@ -64,27 +76,21 @@ class DataPlane:
         encode: Encode,
         done: Done,
         *,
+        api: Api,
         deadline: float | None = None,
         size: int = 0,
     ) -> None:
-        """Runs a signature on tensors.
+        """Runs a signature on tensors; `decode` gives the request's, for the signature, on any thread.
 
-        Args:
-          decode: The request's tensors; called with the signature, on any thread.
-          encode: The answer's bytes; on any thread.
-          deadline: On time.monotonic()'s clock, in seconds.
-          size: Bytes of the request.
-        Answers: InvalidArgument, NotFound, FailedPrecondition, what decode and the session raise.
+        Answers: FailedPrecondition, InvalidArgument; what decode and the session raise.
         """
+        from serving.servables.predict import run_predict
 
-        def work(model: ServedModel, exact: ModelSpec, _left_s: float | None) -> bytes:
-            signature = model.bundle.signatures.get(exact.signature_name)
-            inputs, output_filter = decode(signature)
-            if signature is None:
-                raise FailedPrecondition(f'Serving signature key "{exact.signature_name}" not found.')
-            return encode(exact, run_predict(model.bundle, exact.signature_name, inputs, output_filter))
+        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
+            inputs, output_filter = decode(model.bundle.signatures.get(exact.signature_name))
+            return encode(exact, run_predict(model.bundle, exact.signature_name, inputs, output_filter, left_s))
 
-        self.run(spec, work, done, deadline=deadline, size=size)
+        self._run(spec, work, done, api=api, deadline=deadline, size=size)
 
     def classify(
         self,
@@ -93,15 +99,14 @@ class DataPlane:
         encode: Callable[[ModelSpec, Classifications], bytes],
         done: Done,
         *,
+        api: Api,
         deadline: float | None = None,
         size: int = 0,
     ) -> None:
         """Classifies serialized tf.Examples; see run_classify."""
+        from serving.servables.classify import run_classify
 
-        def work(model: ServedModel, exact: ModelSpec, _left_s: float | None) -> bytes:
-            return encode(exact, run_classify(model.bundle, exact.signature_name, examples))
-
-        self.run(spec, work, done, deadline=deadline, size=size)
+        self._examples(run_classify, spec, examples, encode, done, api=api, deadline=deadline, size=size)
 
     def regress(
         self,
@@ -110,26 +115,34 @@ class DataPlane:
         encode: Callable[[ModelSpec, Sequence[float]], bytes],
         done: Done,
         *,
+        api: Api,
         deadline: float | None = None,
         size: int = 0,
     ) -> None:
         """Regresses serialized tf.Examples; see run_regress."""
+        from serving.servables.regress import run_regress
 
-        def work(model: ServedModel, exact: ModelSpec, _left_s: float | None) -> bytes:
-            from serving.servables.regress import run_regress
+        self._examples(run_regress, spec, examples, encode, done, api=api, deadline=deadline, size=size)
 
-            return encode(exact, run_regress(model.bundle, exact.signature_name, examples))
+    def multi_inference(
+        self,
+        spec: ModelSpec,
+        tasks: Sequence[Any],
+        examples: Sequence[bytes],
+        encode: Callable[[ModelSpec, Sequence[Any]], bytes],
+        done: Done,
+        *,
+        deadline: float | None = None,
+        size: int = 0,
+    ) -> None:
+        """Classifies and regresses the same tf.Examples in one run; see run_multi_inference."""
+        from serving.servables.multi_inference import run_multi_inference
 
-        self.run(spec, work, done, deadline=deadline, size=size)
+        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
+            self._metrics.record_examples(exact.name, len(examples))
+            return encode(exact, run_multi_inference(model.bundle, tasks, examples, timeout_s=left_s))
 
-    def run(self, spec: ModelSpec, work: Work, done: Done, *, deadline: float | None = None, size: int = 0) -> None:
-        """Runs `work` on a thread of the model that the spec means, holding it meanwhile."""
-        try:
-            handle = self._core.servable_handle(spec)
-        except ServingError as error:
-            done(None, error)
-            return
-        _Job(handle, spec, work, done, deadline).start(size)
+        self._run(spec, work, done, api=None, deadline=deadline, size=size)
 
     def metadata(self, spec: ModelSpec) -> tuple[ModelSpec, Mapping[str, Any]]:
         """Every SignatureDef of the model as it was saved. Raises InvalidArgument, NotFound."""
@@ -151,94 +164,98 @@ class DataPlane:
             raise NotFound(missing)
         return states
 
+    def reload(self, config: Any, metric_names: Sequence[str], done: Reloaded) -> None:
+        """Serves what a ModelServerConfig says and nothing else; on a thread of its own, for it may wait long.
+
+        Answers: how much each named metric has grown meanwhile; or what reload_config raises.
+        """
+
+        def work() -> None:
+            before = [self._metrics.registry.value(name) for name in metric_names]
+            error: ServingError | None = None
+            try:
+                self._core.reload_config(config)
+            except Exception as raised:  # noqa: BLE001 - it is the call's answer
+                error = failure(raised)
+            grown = {
+                name: self._metrics.registry.value(name) - old for name, old in zip(metric_names, before, strict=True)
+            }
+            self._put(lambda: done(None if error else grown, error))
+
+        threading.Thread(target=work, name="reload", daemon=True).start()
+
+    def count(self, api: Api, model: str, code: Code, started: float) -> None:
+        """Counts a request that did not come to any of the above; `started` by time.perf_counter()."""
+        self._requests.record(api, model, code, started)
+
     @contextmanager
-    def open(self, spec: ModelSpec) -> Iterator[ModelCall]:
-        """Holds the version that the spec means. Raises InvalidArgument, NotFound."""
+    def open(self, spec: ModelSpec) -> Iterator[Any]:
+        """For the REST handler that blocks; goes with it."""
+        from serving.servables.classify import run_classify
+        from serving.servables.predict import run_predict
+
         with self._core.servable_handle(spec) as handle:
-            exact = replace(spec, version=handle.id.version, signature_name=spec.signature_name or DEFAULT_SIGNATURE)
-            yield ModelCall(exact, handle.servable.bundle)
+            bundle, exact = handle.servable.bundle, _exact(spec, handle)
+            call = SimpleNamespace(
+                spec=exact,
+                signature=bundle.signatures.get(exact.signature_name),
+                predict=lambda inputs: run_predict(bundle, exact.signature_name, inputs),
+                classify=lambda examples: run_classify(bundle, exact.signature_name, examples),
+                signature_defs=lambda: bundle.signature_def,
+            )
+            yield call
 
+    def _examples(
+        self,
+        run: Callable[..., T],
+        spec: ModelSpec,
+        examples: Sequence[bytes],
+        encode: Callable[[ModelSpec, T], bytes],
+        done: Done,
+        *,
+        api: Api,
+        deadline: float | None,
+        size: int,
+    ) -> None:
+        check = self._options.enable_signature_method_name_check
 
-class ModelCall:
-    """One request's hold on one version: `spec` names exactly what answers."""
+        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
+            started = time.perf_counter()
+            results = run(model.bundle, exact.signature_name, examples, timeout_s=left_s, check_method_name=check)
+            self._requests.record_run(api, exact.name, time.perf_counter() - started)
+            return encode(exact, results)
 
-    def __init__(self, spec: ModelSpec, bundle: SavedModelBundle) -> None:
-        self.spec = spec
-        self._bundle = bundle
+        self._run(spec, work, done, api=api, deadline=deadline, size=size)
 
-    @property
-    def signature(self) -> Signature | None:
-        """What the request's signature takes and gives, so that a transport can decode for it."""
-        return self._bundle.signatures.get(self.spec.signature_name)
-
-    def predict(self, inputs: Mapping[str, Array], output_filter: Sequence[str] = ()) -> dict[str, Array]:
-        """Runs the signature on one batch; see run_predict."""
-        return run_predict(self._bundle, self.spec.signature_name, inputs, output_filter)
-
-    def classify(self, examples: Sequence[bytes]) -> Classifications:
-        """Classifies serialized tf.Examples; see run_classify."""
-        return run_classify(self._bundle, self.spec.signature_name, examples)
-
-    def signature_defs(self) -> Mapping[str, Any]:
-        """Every SignatureDef of the SavedModel, as it was saved."""
-        return self._bundle.signature_def
-
-
-class _Job:
-    """One request on a thread of its model; answers once: its result, its error, or that its time is up."""
-
-    def __init__(self, handle: ServableHandle, spec: ModelSpec, work: Work, done: Done, deadline: float | None) -> None:
-        self._handle = handle
-        self._model: ServedModel = handle.servable
-        self._spec = replace(spec, version=handle.id.version, signature_name=spec.signature_name or DEFAULT_SIGNATURE)
-        self._work = work
-        self._done: Done | None = done
-        self._deadline = deadline
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self, size: int) -> None:
-        if self._deadline is not None:
-            self._timer = self._loop.call_later(max(0, self._deadline - time.monotonic()), self._expire)
+    def _run(
+        self, spec: ModelSpec, work: Work, done: Done, *, api: Api | None, deadline: float | None, size: int
+    ) -> None:
+        """Runs `work` on a thread of the model that the spec means, holding it meanwhile."""
+        if api:
+            done = self._counted(api, spec.name, done)
         try:
-            self._model.threads.submit(self._run, size)
+            handle = self._core.servable_handle(spec)
         except ServingError as error:
-            self._handle.release()
-            self._finish(None, error)
+            done(None, error)
+            return
+        ModelJob(handle, _exact(spec, handle), work, self._loop_inbox()).start(done, deadline, size)
 
-    def _run(self) -> None:
-        """On a thread of the model."""
-        answer: Answer | None = None
-        error: ServingError | None = None
-        try:
-            if self._done is not None:  # else nobody waits any more
-                body = self._work(self._model, self._spec, self._left_s())
-                answer = Answer(body, self._spec, self._model.metadata)
-        except Exception as raised:  # noqa: BLE001 - whatever a model raises is this request's answer
-            error = failure(raised)
-        finally:
-            self._handle.release()
-        try:
-            self._loop.call_soon_threadsafe(self._finish, answer, error)
-        except RuntimeError:  # the loop has ended
-            log.debug("an answer of %s came after the server's end", self._spec.name)
+    def _counted(self, api: Api, model: str, done: Done) -> Done:
+        started = time.perf_counter()
 
-    def _left_s(self) -> float | None:
-        return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.001)
-
-    def _expire(self) -> None:
-        self._finish(None, DeadlineExceeded("Timed out waiting for notification"))
-
-    def _finish(self, answer: Answer | None, error: ServingError | None) -> None:
-        done, self._done = self._done, None
-        if self._timer:
-            self._timer.cancel()
-        if done is not None and (answer or error):
+        def counted(answer: Answer | None, error: ServingError | None) -> None:
+            self._requests.record(api, model, error.code if error else Code.OK, started)
             done(answer, error)
 
+        return counted
 
-def failure(error: Exception) -> ServingError:
-    """What a transport answers for it; what is no ServingError is a bug of ours or of the model, and is logged."""
-    if not isinstance(error, ServingError):
-        log.error("a request failed", exc_info=error)
-    return from_exception(error)
+    def _put(self, call: Callable[[], None]) -> None:
+        self._loop_inbox().put(call)
+
+    def _loop_inbox(self) -> LoopInbox:
+        assert self._inbox is not None, "start() comes first"
+        return self._inbox
+
+
+def _exact(spec: ModelSpec, handle: ServableHandle) -> ModelSpec:
+    return replace(spec, version=handle.id.version, signature_name=spec.signature_name or DEFAULT_SIGNATURE)

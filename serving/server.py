@@ -6,21 +6,23 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
+from serving import event_loop
 from serving.config.model_config import TENSORFLOW
 from serving.config.model_config_file import ModelConfigFilePoller
-from serving.data_plane import DataPlane
+from serving.data_plane import DataPlane, PlaneOptions
+from serving.monitoring.serving_metrics import ServingMetrics
 from serving.server_core import ServerCore
 from serving.start_up import first_config
-from serving.workers import Workers
+from serving.tensorflow_platform import tensorflow_platform
+from serving.transports import Transports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from serving.core.servable_id import ServableId
     from serving.core.servable_state_monitor import ServableStateMonitor
@@ -40,8 +42,10 @@ class Server:
         self._first_config = first_config(options, own_source=source is not None)
         self.options = options
         self._source = source
-        self._core = ServerCore({TENSORFLOW: self._make_loader}, options.core)
-        self._plane = DataPlane(self._core)
+        self._metrics = ServingMetrics()
+        self._core = ServerCore({TENSORFLOW: tensorflow_platform(options)}, options.core)
+        plane_options = PlaneOptions(options.enable_request_merging, options.enable_signature_method_name_check)
+        self._plane = DataPlane(self._core, self._metrics, plane_options)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._poller: ModelConfigFilePoller | None = None
@@ -68,7 +72,7 @@ class Server:
 
         def run() -> None:
             try:
-                asyncio.run(self.serve(started.set))
+                event_loop.run(self.serve(started.set))
             except BaseException as error:  # noqa: BLE001 - handed to the caller
                 failure.append(error)
             finally:
@@ -101,15 +105,20 @@ class Server:
         """The whole life, until it is told to stop; calls `started` when the ports are open. Raises ServingError."""
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        workers = Workers(4 * (os.cpu_count() or 1))
+        self._plane.start()
+        transports = Transports(self._plane, self.options, self._metrics, self._core)
         try:
-            await self._imported(workers, self._stopping)
-            await self._models(self._stopping)
+            await self._unless_stopped(asyncio.to_thread(_import_heavy))
+            await self._models()
             self._poller = self._config_file_poller()
             if not self._stopping.is_set():
-                await self._transports(workers, started, self._stopping)
+                await transports.start()
+                started()
+                await self._stopping.wait()
+                log.info("stopping: finishing the requests in flight")
         finally:
-            workers.stop()
+            self._core.begin_stop()
+            await transports.stop()
             for part in (self._poller, self._source):
                 getattr(part, "stop", lambda: None)()
             self._core.stop()
@@ -119,33 +128,28 @@ class Server:
         if self._stopping:
             self._stopping.set()
 
-    async def _imported(self, workers: Workers, stopping: asyncio.Event) -> None:
-        """Imports TensorFlow once, on a worker, or gives up when told to stop. Two threads at once could deadlock."""
-        tasks = [asyncio.ensure_future(workers.run(_import_tensorflow)), asyncio.ensure_future(stopping.wait())]
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        for task in done:
-            task.result()
-
-    async def _models(self, stopping: asyncio.Event) -> None:
+    async def _models(self) -> None:
         """Serves the first configuration; raises what reload_config does, and gives up when told to stop."""
         if self._source:
             self._core.connect(self._source)
             if self._first_config.is_empty:
-                return None
+                return
         loading = asyncio.ensure_future(asyncio.to_thread(self._core.reload_config, self._first_config))
         if not self.options.wait_for_models:
             loading.add_done_callback(_log_failure)
-            return None
-        told = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait([loading, told], return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.is_set():
-            told.cancel()
-            return loading.result()
-        self._core.begin_stop()
-        loading.add_done_callback(_log_failure)
-        return None
+        elif not await self._unless_stopped(loading):
+            self._core.begin_stop()
+            loading.add_done_callback(_log_failure)
+
+    async def _unless_stopped(self, work: Awaitable[None]) -> bool:
+        """Waits for the work, and raises what it raises; False: the server was told to stop first."""
+        assert self._stopping is not None
+        task, told = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if task.done():
+            task.result()
+        return task.done()
 
     def _config_file_poller(self) -> ModelConfigFilePoller | None:
         path, wait_s = self.options.model_config_file, self.options.model_config_file_poll_wait_s
@@ -155,41 +159,13 @@ class Server:
         poller.start()
         return poller
 
-    async def _transports(self, workers: Workers, started: Callable[[], object], stopping: asyncio.Event) -> None:
-        """GRPC first, then REST; both until `stopping`, then both drain side by side."""
-        from serving.grpc.grpc_server import GrpcServer
-        from serving.rest.http_rest_api_handler import RestApi
-        from serving.rest.http_server import RestServer
 
-        options = self.options
-        servers: list[GrpcServer | RestServer] = []
-        timeout_s = options.rest_api_timeout_ms / 1000 if options.rest_api_timeout_ms > 0 else None
-        try:
-            if options.grpc_port:
-                servers.append(GrpcServer(self._plane, workers))
-                await servers[-1].start(options.host, options.grpc_port)
-            if options.rest_api_port and options.rest_api_port != options.grpc_port:
-                servers.append(RestServer(RestApi(self._plane, workers, timeout_s)))
-                await servers[-1].start(options.host, options.rest_api_port)
-            started()
-            await stopping.wait()
-            log.info("stopping: finishing the requests in flight")
-        finally:
-            await asyncio.gather(*(server.stop(options.shutdown_grace_s) for server in servers))
-
-    def _make_loader(self, servable_id: ServableId, path: str) -> Any:
-        from serving.servables.saved_model_loader import SavedModelLoader
-        from serving.served_model import ServedModelLoader
-
-        loader = SavedModelLoader(servable_id, path, enable_warmup=self.options.enable_model_warmup)
-        return ServedModelLoader(servable_id, path, loader, 4 * (os.cpu_count() or 1), lambda: None)
-
-
-def _import_tensorflow() -> None:
+def _import_heavy() -> None:
+    """Once, before threads load models: two that import TensorFlow at once could deadlock."""
     # It warns that TensorFlow 1's loader is old, and reports each restored checkpoint.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     importlib.import_module("serving.servables.saved_model_loader")
-    importlib.import_module("serving.grpc.grpc_server")
+    importlib.import_module("serving.grpc.services")
 
 
 def _log_failure(loading: asyncio.Future[None]) -> None:

@@ -16,7 +16,6 @@ from tensorflow_serving.apis import (
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
-    regression_pb2,
 )
 
 from serving.errors import Code
@@ -167,11 +166,11 @@ def test_what_predict_refuses(predict, *, spec, inputs, output_filter, code, mes
 
 
 def test_a_tensor_that_cannot_be_decoded(half):
-    """More values than its shape has."""
+    """Its content has another size than its shape."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "half"
     request.inputs["x"].dtype = 1
-    request.inputs["x"].float_val.extend([1, 2])
+    request.inputs["x"].tensor_content = b"12345678"
     with pytest.raises(grpc.RpcError) as refused:
         prediction_service_pb2_grpc.PredictionServiceStub(half.channel).Predict(request, timeout=30)
 
@@ -368,13 +367,13 @@ def test_what_metadata_refuses(half, fields, message):
     assert message == refused.value.details()
 
 
-def test_a_method_that_is_not_there_yet(half):
+def test_a_method_that_is_not_there(half):
     """UNIMPLEMENTED, not a wrong answer."""
+    call = half.channel.unary_unary("/tensorflow.serving.PredictionService/Guess")
     with pytest.raises(grpc.RpcError) as refused:
-        prediction_service_pb2_grpc.PredictionServiceStub(half.channel).Regress(regression_pb2.RegressionRequest())
+        call(b"", timeout=30)
 
     assert grpc.StatusCode.UNIMPLEMENTED is refused.value.code()
-    assert 501 == half.rest.post("/v1/models/half:regress", content="{}").status_code
 
 
 def test_a_big_message(half, predict):

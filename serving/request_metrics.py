@@ -1,0 +1,84 @@
+"""RequestMetrics: what upstream counts of every request, with the cells of each model looked up once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serving.errors import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.monitoring.metrics import CounterCell, HistogramCell
+    from serving.monitoring.serving_metrics import ServingMetrics
+
+# Names of models that are not there come from requests, so only so many get a label of their own.
+MAX_UNKNOWN_NAMES = 1000
+_MICROS = 1e6
+
+
+@dataclass(frozen=True)
+class Api:
+    """The labels of one API: `name` is Predict, Classify, ... by gRPC, predict, ..., or "" by REST."""
+
+    name: str
+    entrypoint: str
+
+
+GRPC_PREDICT, GRPC_CLASSIFY, GRPC_REGRESS = (Api(name, "GRPC") for name in ("Predict", "Classify", "Regress"))
+REST_PREDICT, REST_CLASSIFY, REST_REGRESS = (Api(name, "REST") for name in ("predict", "classify", "regress"))
+# A status or metadata request, or one that is none of these.
+REST_OTHER = Api("", "REST")
+_RUNTIME_API = {"predict": "Predict", "classify": "Classify", "regress": "Regress"}
+
+
+class RequestMetrics:
+    """Counts requests, their latency and that of the runs.
+
+    Source: TF Serving servables/tensorflow/util.cc (RecordRequestLatency, RecordModelRequestCount) at 2.20.0.
+    """
+
+    def __init__(self, metrics: ServingMetrics, is_known: Callable[[str], bool]) -> None:
+        self._metrics = metrics
+        self._is_known = is_known
+        self._unknown: set[str] = set()
+        self._counts: dict[tuple[str, Code], CounterCell] = {}
+        self._latencies: dict[tuple[str, Api], HistogramCell] = {}
+        self._runs: dict[tuple[str, Api], HistogramCell] = {}
+
+    def record(self, api: Api, model: str, code: Code, started: float) -> None:
+        """One request is over; `started` by time.perf_counter()."""
+        count = self._counts.get((model, code)) or self._count(model, code)
+        count.increment()
+        if code is Code.OK:
+            latency = self._latencies.get((model, api)) or self._latency(model, api)
+            latency.add((time.perf_counter() - started) * _MICROS)
+
+    def record_run(self, api: Api, model: str, seconds: float) -> None:
+        """One run of a model for a request took so long."""
+        cell = self._runs.get((model, api))
+        if cell is None:
+            name = _RUNTIME_API.get(api.name, api.name)
+            cell = self._runs[model, api] = self._metrics.runtime_latency.cell(model, name, "TF1")
+        cell.add(seconds * _MICROS)
+
+    def _count(self, model: str, code: Code) -> CounterCell:
+        label = self._label(model)
+        cell = self._metrics.request_count.cell(label, code.name)
+        if label == model:
+            self._counts[model, code] = cell
+        return cell
+
+    def _latency(self, model: str, api: Api) -> HistogramCell:
+        cell = self._latencies[model, api] = self._metrics.request_latency.cell(model, api.name, api.entrypoint)
+        return cell
+
+    def _label(self, model: str) -> str:
+        if model in self._unknown or self._is_known(model):
+            return model
+        if len(self._unknown) >= MAX_UNKNOWN_NAMES:
+            return ""
+        self._unknown.add(model)
+        return model

@@ -1,0 +1,115 @@
+"""Transports: the ports of a server, gRPC first and then REST, built from its options; opened and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import ssl
+
+    from serving.config.monitoring_config import PrometheusConfig
+    from serving.data_plane import DataPlane
+    from serving.exchange import RpcHandler
+    from serving.monitoring.serving_metrics import ServingMetrics
+    from serving.options import ServerOptions
+    from serving.rest.http_transport import HttpTransport
+
+
+class Readiness(Protocol):
+    """What the health endpoints tell."""
+
+    def not_ready_reasons(self) -> list[str]:
+        """Why the server is not ready, one sentence each."""
+
+
+class Transport(Protocol):
+    """What carries gRPC."""
+
+    async def start(self, host: str | None, port: int, unix_path: str) -> None:
+        """Opens the port and the socket, where they are not 0 and not empty."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuses new calls; waits at most `grace_s` seconds for those in flight."""
+
+
+class Transports:
+    """What listens; `start` raises ServingError when a port is taken, and leaves nothing open then."""
+
+    def __init__(self, plane: DataPlane, options: ServerOptions, metrics: ServingMetrics, readiness: Readiness) -> None:
+        self._plane = plane
+        self._options = options
+        self._metrics = metrics
+        self._readiness = readiness
+        self._open: list[Transport | HttpTransport] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Opens the ports."""
+        options = self._options
+        grpc = self._grpc()
+        await grpc.start(options.host, options.grpc_port, options.grpc_socket_path)
+        self._open.append(grpc)
+        if options.rest_api_port and options.rest_api_port != options.grpc_port:
+            rest = self._rest()
+            await rest.start(options.host, options.rest_api_port)
+            self._open.append(rest)
+
+    async def stop(self) -> None:
+        """Closes the ports and lets requests in flight finish."""
+        self._stopping = True
+        await asyncio.gather(*(transport.stop(self._options.shutdown_grace_s) for transport in self._open))
+
+    def _grpc(self) -> Transport:
+        lookup = self._rpc_methods().get
+        if self._options.grpc_transport == "grpcio":
+            from serving.grpc.grpc_server import GrpcServer
+
+            return GrpcServer(lookup)
+        from serving.grpc.grpc_transport import GrpcTransport
+
+        return GrpcTransport(lookup, ssl_context=self._ssl_context())
+
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        from serving.config.ssl_config import read_ssl_config
+
+        config = read_ssl_config(self._options.ssl_config_file)
+        if config is None:
+            return None
+        from serving.grpc.credentials import ssl_context
+
+        return ssl_context(config.server_key, config.server_cert, config.custom_ca, client_verify=config.client_verify)
+
+    def _rpc_methods(self) -> dict[str, RpcHandler]:
+        from serving.grpc.services import Health, ModelService, PredictionService
+
+        as_content = self._options.enable_serialization_as_tensor_content
+        methods = {
+            **PredictionService(self._plane, as_tensor_content=as_content).methods(),
+            **ModelService(self._plane).methods(),
+        }
+        if self._options.enable_grpc_healthcheck_service:
+            methods.update(Health(lambda: self._stopping).methods())
+        return methods
+
+    def _rest(self) -> HttpTransport:
+        from serving.monitoring.prometheus_exporter import generate_page
+        from serving.rest.http_rest_api_handler import HttpRestApiHandler
+        from serving.rest.http_transport import HttpTransport
+
+        prometheus = self._prometheus()
+        handler = HttpRestApiHandler(
+            self._plane,
+            timeout_ms=self._options.rest_api_timeout_ms,
+            cors=self._options.rest_api_enable_cors_support,
+            metrics_text=(lambda: generate_page(self._metrics.registry).decode()) if prometheus.enable else None,
+            metrics_path=prometheus.path,
+            ready=self._readiness.not_ready_reasons,
+        )
+        return HttpTransport(handler)
+
+    def _prometheus(self) -> PrometheusConfig:
+        from serving.config.monitoring_config import PrometheusConfig, read_monitoring_config
+
+        path = self._options.monitoring_config_file
+        return read_monitoring_config(path) if path else PrometheusConfig()
