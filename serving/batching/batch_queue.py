@@ -86,6 +86,16 @@ class BatchQueue:
         # All but the last are closed: nothing is added to them.
         self._batches = deque([Batch()])
 
+    def join(self, task: BatchTask) -> bool:
+        """The common case: adds the task to the open batch if it can without a check and without making it run."""
+        batch = self._batches[-1]
+        size = batch.size + task.size
+        if size >= self._options.batch_size or not batch.tasks or self.closed:
+            return False
+        batch.tasks.append(task)
+        batch.size = size
+        return True
+
     def add(self, task: BatchTask, now: float) -> int:
         """Takes the task in, in pieces if need be. Returns how many batches can run now that could not before.
 

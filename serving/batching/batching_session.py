@@ -70,6 +70,8 @@ class BatchingSession:
         self._queuing_latency = metrics.queuing_latency.cell(thread_pool_name)
         self._lock = threading.Lock()
         self._queues: dict[_Key, QueueHandle] = {}
+        # By tensors in the order in which they were given; several may be one queue's.
+        self._known: dict[_Key, QueueHandle] = {}
 
     def run(
         self, feeds: Mapping[str, Array], fetches: Sequence[str], timeout_s: float | None = None
@@ -124,9 +126,17 @@ class BatchingSession:
         self._wrapped.close()
 
     def _queue(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> QueueHandle:
-        key = tuple(sorted((name, array.dtype.num) for name, array in feeds.items())), tuple(sorted(set(fetches)))
-        found = self._queues.get(key)
-        return self._add_queue(key) if found is None else found
+        # The order in which a caller names tensors hardly ever changes, so that it may be part of this look-up.
+        given = tuple([(name, array.dtype.num) for name, array in feeds.items()]), tuple(fetches)
+        found = self._known.get(given)
+        return self._find_queue(given) if found is None else found
+
+    def _find_queue(self, given: _Key) -> QueueHandle:
+        queue = self._add_queue((tuple(sorted(given[0])), tuple(sorted(set(given[1])))))
+        if len(self._known) >= MAX_QUEUES:
+            self._known = {}
+        self._known[given] = queue
+        return queue
 
     def _add_queue(self, key: _Key) -> QueueHandle:
         def process(batch: Batch) -> None:
@@ -176,8 +186,7 @@ class BatchingSession:
         Raises: ResourceExhausted if all have passed.
         """
         now = time.monotonic()
-        for task in tasks:
-            self._queuing_latency.add((now - task.enqueued_at) * 1e6)
+        self._queuing_latency.add_all([(now - task.enqueued_at) * 1e6 for task in tasks])
         deadlines = [task.deadline for task in tasks if task.deadline is not None]
         if len(deadlines) < len(tasks):
             return None

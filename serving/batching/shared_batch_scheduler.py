@@ -60,9 +60,11 @@ class SharedBatchScheduler:
         """Puts the task into the handle's queue. Raises what BatchQueue.add raises."""
         queue = handle.queue
         with self.wake:
+            if queue.join(task):
+                return
             queue.closed = queue.closed or self._stopped
             was_empty = queue.is_empty()
-            runnable = queue.add(task, time.monotonic())
+            runnable = queue.add(task, task.enqueued_at)
             if was_empty:
                 self._active.append(handle)
             if runnable:

@@ -82,6 +82,14 @@ class HistogramCell:
             self._counts[index] += 1
             self._sum += sample
 
+    def add_all(self, samples: Sequence[float]) -> None:
+        """Counts several samples at once."""
+        indexes = [bisect_right(self._limits, sample) for sample in samples]
+        with self._lock:
+            for index in indexes:
+                self._counts[index] += 1
+            self._sum += sum(samples)
+
     def distribution(self) -> Distribution:
         """What was counted so far, as of one moment."""
         with self._lock:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.servables.debug_text import debug_string, dtype_text, shape_text
-from serving.servables.examples import example_tensor, run
+from serving.servables.examples import example_tensor
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run_classify(
         raise InvalidArgument(f"No signature was found with the name: {name}")
     fetches = classification_fetches(signature, bundle.signature_def[name], check_method_name=check_method_name)
     feeds = {signature.inputs[INPUT].tensor: example_tensor(examples)}
-    return classifications(signature, len(examples), run(bundle, feeds, fetches, timeout_s))
+    return classifications(signature, len(examples), bundle.runner.run(feeds, fetches, timeout_s))
 
 
 def classification_fetches(signature: Signature, proto: Any, *, check_method_name: bool = False) -> list[str]:

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from serving.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from serving.servables.saved_model import SavedModelBundle
+    from collections.abc import Sequence
 
 Array = NDArray[Any]
 
@@ -36,11 +34,3 @@ def example_tensor(examples: Sequence[bytes]) -> Array:
     tensor = np.empty(len(examples), object)
     tensor[:] = examples
     return tensor
-
-
-def run(
-    bundle: SavedModelBundle, feeds: Mapping[str, Array], fetches: Sequence[str], timeout_s: float | None
-) -> dict[str, Array]:
-    """One run of the bundle's session, by tensor name."""
-    limit: Any = {} if timeout_s is None else {"timeout_s": timeout_s}
-    return bundle.runner.run(feeds, fetches, **limit)

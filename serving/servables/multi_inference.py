@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from serving.errors import InvalidArgument, Unimplemented
 from serving.servables import classify, regress
 from serving.servables.classify import Classifications
-from serving.servables.examples import example_tensor, run
+from serving.servables.examples import example_tensor
 from serving.servables.regress import Regressions
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
 
@@ -56,7 +56,7 @@ def run_multi_inference(
     # Both methods have the alias `inputs` for their input, whichever tensor is behind it.
     feeds = {signature.inputs[classify.INPUT].tensor: feed for signature, _ in signatures}
     fetches = sorted({name for _, names in signatures for name in names})
-    outputs = run(bundle, feeds, fetches, timeout_s)
+    outputs = bundle.runner.run(feeds, fetches, timeout_s)
     return [
         _read(task.method_name)(signature, len(examples), outputs)
         for task, (signature, _) in zip(tasks, signatures, strict=True)

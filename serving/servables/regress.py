@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.servables.debug_text import debug_string, dtype_text, shape_text
-from serving.servables.examples import example_tensor, run
+from serving.servables.examples import example_tensor
 from serving.servables.signature import DEFAULT_SIGNATURE, Signature
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run_regress(
         raise InvalidArgument(f"No signature was found with the name: {name}")
     fetches = regression_fetches(signature, bundle.signature_def[name], check_method_name=check_method_name)
     feeds = {signature.inputs[INPUT].tensor: example_tensor(examples)}
-    return regressions(signature, len(examples), run(bundle, feeds, fetches, timeout_s))
+    return regressions(signature, len(examples), bundle.runner.run(feeds, fetches, timeout_s))
 
 
 def regression_fetches(signature: Signature, proto: Any, *, check_method_name: bool = False) -> list[str]:
