@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -87,3 +89,45 @@ def main(start, place, tmp_path_factory) -> Server:
     config = folder / "models.config"
     config.write_text(models_config(bases, {"many": "model_version_policy { all {} }"}))
     return start(f"--model_config_file={config}").ready()
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+DIGEST = "sha256:5f1d2c"
+
+
+@pytest.fixture(scope="session")
+def options(start, place, tmp_path_factory) -> Server:
+    """A server with every option on that changes answers, and `half` with a manifest that has a digest."""
+    folder = tmp_path_factory.mktemp("options")
+    for model in ("echo", "slow", "examples"):
+        place(model, folder / model)
+    extra = place("half_plus_two", folder / "half") / "assets.extra"
+    extra.mkdir()
+    files = {
+        path.relative_to(extra.parent).as_posix(): f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in extra.parent.rglob("*")
+        if path.is_file()
+    }
+    (extra / "manifest.json").write_text(json.dumps({"files": files, "digest": DIGEST}))
+    for number in (1, 2, 3):
+        place(f"plus_{number}", folder / "many", number)
+    config, monitoring = folder / "models.config", folder / "monitoring.config"
+    labels = (
+        'model_version_policy { all {} } version_labels { key: "stable" value: 1 } '
+        'version_labels { key: "canary" value: 3 } version_labels { key: "a/b" value: 2 } '
+        'version_labels { key: "gone" value: 9 }'
+    )
+    bases = {name: folder / name for name in ("echo", "slow", "examples", "half", "many")}
+    config.write_text(models_config(bases, {"many": labels}))
+    monitoring.write_text('prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }')
+    return start(
+        f"--model_config_file={config}",
+        f"--monitoring_config_file={monitoring}",
+        "--allow_version_labels_for_unavailable_models=true",
+        "--rest_api_enable_cors_support=true",
+        "--rest_api_timeout_in_ms=300",
+        "--enable_grpc_healthcheck_service=true",
+        "--enable_signature_method_name_check=true",
+        "--enable_serialization_as_tensor_content=true",
+        f"--release_commit={COMMIT}",
+    ).ready()
