@@ -1,3 +1,4 @@
+import sys
 import threading
 
 import pytest
@@ -234,3 +235,124 @@ def test_a_version_can_be_looked_up_before_the_old_one_goes(chain):
         chain.await_state(number, ManagerState.AVAILABLE)
 
     assert [] == missing
+
+
+def test_without_load_threads_one_load_delays_all_others():
+    """They run on the manager's own thread, in order."""
+    chain = Chain()
+    slow = FakeLoader()
+    slow.may_load.clear()
+    chain.aspire(v1=slow)
+    chain.await_state(1, ManagerState.LOADING)
+    other = ServableId("other", 1)
+    chain.manager.set_aspired_versions("other", [ServableData(other, FakeLoader())])
+
+    assert not chain.monitor.wait_until(other, ManagerState.LOADING, 0.1)
+
+    slow.may_load.set()
+
+    assert chain.monitor.wait_until(other, ManagerState.AVAILABLE, WAIT_S)
+    chain.manager.stop()
+
+
+def test_with_load_threads_others_go_on():
+    """As many at a time as there are threads, also if they were raised meanwhile."""
+    chain = Chain(num_load_threads=2)
+    slow = FakeLoader()
+    slow.may_load.clear()
+    chain.aspire(v1=slow)
+    other = ServableId("other", 1)
+    chain.manager.set_aspired_versions("other", [ServableData(other, FakeLoader())])
+
+    assert chain.monitor.wait_until(other, ManagerState.AVAILABLE, WAIT_S)
+
+    slow.may_load.set()
+    chain.await_state(1, ManagerState.AVAILABLE)
+    chain.manager.stop()
+
+
+def test_a_request_that_hangs_delays_no_other_model(chain):
+    """Waiting for it takes neither the manager's thread nor another's place."""
+    chain.aspire(v1=FakeLoader())
+    chain.await_state(1, ManagerState.AVAILABLE)
+    handle = chain.manager.servable_handle(ServableRequest("m"))
+    chain.aspire()
+    other = ServableId("other", 1)
+    chain.manager.set_aspired_versions("other", [ServableData(other, FakeLoader())])
+
+    assert chain.monitor.wait_until(other, ManagerState.AVAILABLE, WAIT_S)
+
+    handle.release()
+    chain.await_state(1, ManagerState.END)
+
+
+def test_a_version_given_up_while_loading_can_come_back():
+    """It is not taken for the one whose retries were cancelled."""
+    chain = Chain(retries=5, interval_s=3600)
+    chain.aspire(v1=FakeLoader(failures=9))
+    chain.await_state(1, ManagerState.LOADING)
+    chain.aspire()
+    chain.aspire(v1=FakeLoader())
+    chain.await_state(1, ManagerState.AVAILABLE)
+
+    assert ["START", "LOADING", "END", "START", "LOADING", "AVAILABLE"] == [state for _, state in chain.events]
+    chain.manager.stop()
+
+
+def test_memory_is_reserved_while_a_version_is_there(chain):
+    """By what its loader estimates."""
+    loader = FakeLoader()
+    loader.estimate_resources = lambda: 100
+    chain.aspire(v1=loader, v2=FakeLoader(failures=1))
+    chain.await_state(1, ManagerState.AVAILABLE)
+
+    assert 100 == chain.manager.reserved_bytes()
+
+    chain.aspire()
+    chain.await_state(1, ManagerState.END)
+
+    assert 0 == chain.manager.reserved_bytes()
+
+
+@pytest.fixture
+def quick_turns():
+    """Threads take turns often, so that many interleavings are seen in little time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_a_thousand_switches_under_look_ups(chain, quick_turns):
+    """Four threads look up all the while, and each time find a version that is loaded."""
+    done, failed, asked = threading.Event(), [], []
+
+    def ask():
+        count = 0
+        while not done.is_set():
+            try:
+                with chain.manager.servable_handle(ServableRequest("m")) as handle:
+                    if handle.servable.unloaded.is_set():
+                        failed.append(handle.id)
+            except NotFound as error:
+                failed.append(error)
+            count += 1
+        asked.append(count)
+
+    loaders = [FakeLoader() for _ in range(1001)]
+    for loader in loaders:
+        loader.servable = loader
+    chain.aspire(v0=loaders[0])
+    chain.await_state(0, ManagerState.AVAILABLE)
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 1001):
+        chain.aspire(**{f"v{number}": loaders[number]})
+        chain.await_state(number, ManagerState.AVAILABLE)
+    done.set()
+    for thread in threads:
+        thread.join()
+
+    assert [] == failed
+    assert min(asked) > 0
