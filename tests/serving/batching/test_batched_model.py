@@ -8,7 +8,7 @@ from tensorflow.core.example import example_pb2
 
 from serving.batching.batching_parameters import BatchingParameters
 from serving.batching.wrap_session import SessionBatcher
-from serving.errors import InvalidArgument
+from serving.errors import Code, InvalidArgument, ServingError
 from serving.monitoring.metrics import Registry
 from serving.servables.classify import run_classify
 from serving.servables.predict import run_predict
@@ -99,7 +99,8 @@ def test_a_signature_that_cannot_be_batched_says_why(batched, signature, inputs,
 
 def test_an_example_that_cannot_be_parsed_fails_its_call(batched):
     """With what the session says; the next call is fine."""
-    with pytest.raises(InvalidArgument, match="Could not parse example input"):
+    with pytest.raises(ServingError, match="^Could not parse example input, value: 'nonsense'") as raised:
         run_classify(batched, "classify", [b"nonsense"])
+    assert Code.INVALID_ARGUMENT == raised.value.code
 
     assert [2.0] == run_predict(batched, "serving_default", {"x": np.zeros(1, np.float32)})["y"].tolist()
