@@ -22,7 +22,7 @@ from serving.rest.json_examples import examples_from_json
 from serving.rest.json_text import quoted
 from serving.rest.predict_body import PredictBody
 from serving.rest.request_body import gunzip, is_packed
-from serving.rest.routes import METADATA, STATUS, EmptyBody, Route, route
+from serving.rest.routes import METADATA, STATUS, EmptyBody, Route, route, split_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,30 +76,30 @@ class HttpRestApiHandler:
 
     def __call__(self, request: HttpRequest, answer: Callable[[HttpResponse], None]) -> None:
         """Answers one request, at once or later."""
-        if not request.target.startswith(b"/v1/"):
-            answer(self._outside(request))
+        parts = split_target(request.target)
+        if parts is None:
+            answer(page(400))
+        elif parts[0][:4].lower() != b"/v1/":
+            answer(self._outside(*parts))
         elif request.method == "OPTIONS":
             answer(self._preflight(request))
         else:
             deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
-            _Call(self, request, answer, deadline).start()
+            _Call(self, request, parts[0] + parts[1], answer, deadline).start()
 
-    def _outside(self, request: HttpRequest) -> HttpResponse:
-        """What is not the API: health, metrics, and libevent's 404."""
-        path, mark, _ = request.target.partition(b"?")
-        if request.method not in ("GET", "HEAD"):
-            return page(404)
+    def _outside(self, path: bytes, rest: bytes) -> HttpResponse:
+        """What is not the API: health, metrics, and libevent's 404. Any method will do, as upstream has it."""
         if path == b"/healthz":
             return _plain(200, "ok\n")
         if path == b"/readyz":
             reasons = self._ready()
             return _plain(503 if reasons else 200, "".join(f"{reason}\n" for reason in reasons) or "ok\n")
-        if path == self._metrics_path and self._metrics_text is not None:
-            if mark:
-                expected = self._metrics_path.decode()
-                return _plain(400, f"Unexpected path: {request.target.decode('ascii')}. Should be {expected}")
-            return _plain(200, self._metrics_text())
-        return page(404)
+        if path != self._metrics_path or self._metrics_text is None:
+            return page(404)
+        if rest:
+            text = f"Unexpected path: {_text(path + rest)}. Should be {_text(self._metrics_path)}"
+            return _plain(400, text)
+        return _plain(200, self._metrics_text())
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
         origin = next((value for name, value in request.headers if name == b"origin"), b"")
@@ -110,17 +110,31 @@ class HttpRestApiHandler:
 class _Call:
     """One request under /v1/ on its way through the data plane."""
 
-    __slots__ = ("_answer", "_api", "_body", "_deadline", "_document", "_handler", "_model", "_request", "_started")
+    __slots__ = (
+        "_answer",
+        "_api",
+        "_body",
+        "_deadline",
+        "_document",
+        "_handler",
+        "_method",
+        "_model",
+        "_packed",
+        "_started",
+        "_target",
+    )
 
     def __init__(
         self,
         handler: HttpRestApiHandler,
         request: HttpRequest,
+        target: bytes,
         answer: Callable[[HttpResponse], None],
         deadline: float | None,
     ) -> None:
         self._handler = handler
-        self._request = request
+        self._method, self._target = request.method, target
+        self._packed = is_packed(request.headers)
         self._answer = answer
         self._deadline = deadline
         self._body = request.body
@@ -131,20 +145,18 @@ class _Call:
 
     def start(self) -> None:
         """Goes on on a thread if the body takes long to read."""
-        packed = is_packed(self._request.headers)
-        if len(self._body) > (_MAX_INLINE_PACKED_BYTES if packed else _MAX_INLINE_BYTES):
-            loop = asyncio.get_running_loop()
-            reading = loop.run_in_executor(None, self._read, packed)
+        if len(self._body) > (_MAX_INLINE_PACKED_BYTES if self._packed else _MAX_INLINE_BYTES):
+            reading = asyncio.get_running_loop().run_in_executor(None, self._read)
             reading.add_done_callback(lambda done: self._go_on(done.result()))
         else:
-            self._go_on(self._read(packed))
+            self._go_on(self._read())
 
-    def _read(self, packed: bool) -> Callable[[], None] | ServingError:  # noqa: FBT001
+    def _read(self) -> Callable[[], None] | ServingError:
         """Unpacks and parses, on any thread; then what is to be done on the loop's."""
         try:
-            if packed:
+            if self._packed:
                 self._body = gunzip(self._body)
-            asked = route(self._request.method, self._request.target)
+            asked = route(self._method, self._target)
             self._model = asked.model
             if asked.verb == "predict":
                 return self._predict(asked)
@@ -247,5 +259,9 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def _plain(status: int, text: str) -> HttpResponse:
-    return HttpResponse(status, (_TEXT,), text.encode())
+    return HttpResponse(status, (_TEXT,), _encoded(text))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ Array = NDArray[Any]
 
 # What numpy can hold.
 MAX_RANK = 64
+_WHITE_SPACE = re.compile(r"[ \t\n\v\f\r]+")
 _INT32 = (-(2**31), 2**31 - 1)
 # TensorFlow's name -> (numpy's, range of its integer tokens). Narrow types take an int32 token and wrap, as upstream.
 INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
@@ -56,7 +58,7 @@ def inputs_from_json(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> 
         return True, _rows(document, document["instances"], dtypes)
     if "inputs" in document:
         return False, _columns(document["inputs"], dtypes)
-    raise InvalidArgument(f"JSON Value: {shown(document)} Missing 'inputs' or 'instances' key")
+    raise InvalidArgument("Missing 'inputs' or 'instances' key")
 
 
 def tensor_from_json(value: Any, dtype: str) -> Array:
@@ -74,10 +76,27 @@ def decode_b64(value: Any) -> bytes:
     """The bytes of such an object. Raises InvalidArgument."""
     if not is_b64(value):
         raise InvalidArgument(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
+    decoded = _strictly(value["b64"]) if len(value["b64"]) % 4 == 0 else None
+    if decoded is None:
+        decoded = _leniently(value["b64"])
+    if decoded is None:
+        raise InvalidArgument("Unable to base64 decode")
+    return decoded
+
+
+def _strictly(text: str) -> bytes | None:
     try:
-        return base64.b64decode(value["b64"], validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidArgument("Unable to base64 decode") from None
+        return None
+
+
+def _leniently(text: str) -> bytes | None:
+    """As absl::Base64Unescape: white space is skipped, padding is optional, and dots are padding too."""
+    dense = _WHITE_SPACE.sub("", text)
+    data = dense.rstrip("=.")
+    padding, expected = len(dense) - len(data), -len(data) % 4
+    return _strictly(data + "=" * expected) if padding in (0, expected) and expected < 3 else None  # noqa: PLR2004
 
 
 def _is_object(value: Any) -> bool:

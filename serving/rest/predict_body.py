@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from serving.errors import InvalidArgument
 from serving.rest import simd_reader
 from serving.rest.json_document import parse_object, signature_name
 from serving.rest.json_tensor import inputs_from_json
@@ -37,6 +38,8 @@ class PredictBody:
 
     def inputs(self, dtypes: Mapping[str, str]) -> dict[str, Array]:
         """The tensor of each alias, given TensorFlow's name of each input's dtype. Raises as inputs_from_json."""
+        if not dtypes:
+            raise InvalidArgument(f"Failed to get input map for signature: {self.signature_name or 'DEFAULT'}")
         fast, self._fast = self._fast, None
         if fast is not None:
             self.row_form = fast.row_form

@@ -16,6 +16,12 @@ from serving.errors import InvalidArgument
 _VERSION = rb"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _INFER = re.compile(rb"/v1/models/(?P<name>[^/:]+)" + _VERSION + rb":(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _LOOK = re.compile(rb"/v1/models(?:/(?P<name>[^/:]+))?" + _VERSION + rb"(?P<metadata>/metadata)?", re.IGNORECASE)
+# What libevent's evhttp_uri_parse takes; absolute form, then path, query and fragment.
+_URI = re.compile(
+    rb"(?:https?://[^/?#]*)?(?=[/?#])((?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)"
+    rb"((?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?(?:#.*)?)",
+    re.IGNORECASE,
+)
 _VERBS = {b"predict", b"classify", b"regress"}
 STATUS, METADATA = "status", "metadata"
 
@@ -32,6 +38,13 @@ class Route:
     model: str
     version: int | None
     label: str | None
+
+
+@lru_cache(512)
+def split_target(target: bytes) -> tuple[bytes, bytes] | None:
+    """The path of a request's target, still encoded, and what follows it; None if it is no URI."""
+    match = _URI.fullmatch(target)
+    return (match[1] or b"/", match[2]) if match else None
 
 
 @lru_cache(512)

@@ -56,8 +56,8 @@ def classification_results(results: Sequence[Sequence[tuple[str, float]]]) -> st
 
 
 def regression_results(results: Sequence[float]) -> str:
-    """`{"results": [3.5, 4.0]}`."""
-    return f'{{\n    "results": [{", ".join(map(float_text, results))}\n    ]\n}}'
+    """`{"results": [3.5, 4.0]}`, the list on one line."""
+    return f'{{\n    "results": [{", ".join(map(float_text, results))}]\n}}'
 
 
 def float_text(value: float) -> str:

@@ -86,7 +86,7 @@ def failed(where, error, code="INVALID_ARGUMENT"):
     ("document", "dtypes", "expected"),
     [
         ({"instances": [1], "inputs": [1]}, X, "expecting only one of 'inputs' or 'instances' keys to exist "),
-        ({"x": 1}, X, "JSON Value: {\n    \"x\": 1\n} Missing 'inputs' or 'instances' key"),
+        ({"x": 1}, X, "Missing 'inputs' or 'instances' key"),
         ({"instances": 1}, X, "Expecting 'instances' to be an list/array"),
         ({"instances": []}, X, "JSON Value: {\n    \"instances\": []\n} No values in 'instances' array"),
         ({"instances": [[1, 2], [1, 2, 3]]}, X, failed("1", "Expecting tensor size: 2 but got: 3")),
