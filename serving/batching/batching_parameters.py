@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
+from serving.config.text_proto import read_text_proto
 from serving.errors import InvalidArgument
 
 MESSAGE_NAME = "tensorflow.serving.BatchingParameters"
@@ -88,18 +89,12 @@ def from_message(message: Any) -> BatchingParameters:
     return BatchingParameters(**values)
 
 
-def from_text(text: str, path: str) -> BatchingParameters:
-    """The parameters in text format.
+def read_batching_parameters(path: str) -> BatchingParameters:
+    """What a file in text format says; an empty path stands for no file.
 
-    Args:
-      path: Where the text is from, for the message.
-    Raises: InvalidArgument `Invalid protobuf file: '<path>'`; its cause is a text_format.ParseError with line, column
-      and reason.
+    Raises: NotFound, InvalidArgument; see read_text_proto.
     """
-    try:
-        return from_message(text_format.Parse(text, message_class()()))
-    except text_format.ParseError as error:
-        raise InvalidArgument(f"Invalid protobuf file: '{path}'") from error
+    return from_message(read_text_proto(path, message_class()())) if path else BatchingParameters()
 
 
 def _file() -> descriptor_pb2.FileDescriptorProto:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serving.batching.batching_parameters import BatchingParameters, from_text
+from serving.batching.batching_parameters import BatchingParameters, read_batching_parameters
 from serving.batching.batching_session import BatchingSession
 from serving.batching.shared_batch_scheduler import SharedBatchScheduler
 from serving.monitoring.serving_metrics import BatchingMetrics
@@ -16,6 +16,7 @@ from serving.monitoring.serving_metrics import BatchingMetrics
 if TYPE_CHECKING:
     from serving.batching.batching_session import Runner
     from serving.monitoring.metrics import Registry
+    from serving.servables.saved_model import SavedModelBundle
 
 BATCHING_PARAMS_FILE = "batching_params.pbtxt"
 
@@ -45,6 +46,10 @@ class SessionBatcher:
             return session
         return BatchingSession(session, self._scheduler, parameters, self._metrics)
 
+    def prepare(self, bundle: SavedModelBundle, version_dir: str) -> None:
+        """Makes the bundle run by batches, if this model is to be batched. Raises what `wrap` raises."""
+        bundle.runner = self.wrap(bundle.session, version_dir)
+
     def close(self) -> None:
         """Ends the threads, after all sessions were closed."""
         self._scheduler.close()
@@ -53,4 +58,4 @@ class SessionBatcher:
 def per_model_parameters(version_dir: str) -> BatchingParameters | None:
     """What the version's batching_params.pbtxt says; None if there is none. Raises InvalidArgument."""
     file = Path(version_dir, BATCHING_PARAMS_FILE)
-    return from_text(file.read_text(encoding="utf-8"), str(file)) if file.exists() else None
+    return read_batching_parameters(str(file)) if file.exists() else None

@@ -20,9 +20,13 @@ CONTENT_TYPE = "text/plain"
 
 
 def generate_page(registry: Registry) -> bytes:
-    """The whole page, as of now. A metric without cells shows its TYPE line only."""
+    """The whole page, as of now. A metric without cells shows its TYPE line only.
+
+    Label values come from requests: a line break is escaped, as the format wants it, and what is no UTF-8 becomes `?`;
+    upstream writes both as they are, so that one request can make the page unreadable.
+    """
     lines = [line for metric in registry.metrics() for line in _lines(metric)]
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def metric_name(name: str) -> str:
@@ -65,7 +69,7 @@ def _not_first_a_digit(name: str) -> str:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _number(value: float) -> str:

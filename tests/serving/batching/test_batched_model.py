@@ -25,7 +25,7 @@ def batched(half_plus_two):
         Registry(),
     )
     bundle = load_saved_model(str(half_plus_two))
-    bundle.runner = batcher.wrap(bundle.session, str(half_plus_two))
+    batcher.prepare(bundle, str(half_plus_two))
     yield bundle
     bundle.close()
     batcher.close()
@@ -99,7 +99,7 @@ def test_a_signature_that_cannot_be_batched_says_why(batched, signature, inputs,
 
 def test_an_example_that_cannot_be_parsed_fails_its_call(batched):
     """With what the session says; the next call is fine."""
-    with pytest.raises(ServingError, match="^Could not parse example input, value: 'nonsense'") as raised:
+    with pytest.raises(ServingError, match=r"^Could not parse example input, value: 'nonsense'") as raised:
         run_classify(batched, "classify", [b"nonsense"])
     assert Code.INVALID_ARGUMENT == raised.value.code
 

@@ -3,8 +3,20 @@ import os
 import pytest
 
 from serving.batching.batch_queue import QueueOptions, queue_options
-from serving.batching.batching_parameters import BatchingParameters, from_text
-from serving.errors import InvalidArgument
+from serving.batching.batching_parameters import BatchingParameters, read_batching_parameters
+from serving.errors import InvalidArgument, NotFound
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads a file of this content."""
+
+    def run(text):
+        (tmp_path / "f").write_text(text)
+        return read_batching_parameters(str(tmp_path / "f"))
+
+    return run
+
 
 FULL = """
 max_batch_size { value: 128 }  # of a task
@@ -20,18 +32,18 @@ max_execution_batch_size < value: 64 >
 """
 
 
-def test_every_parameter_is_read():
+def test_every_parameter_is_read(read):
     """In upstream's text format, wrappers and all."""
     expected = BatchingParameters(128, 5000, 1_000_000, 8, "pool", (32, 64, 128), True, True, 64)  # noqa: FBT003
 
-    assert expected == from_text(FULL, "f")
+    assert expected == read(FULL)
 
 
-def test_what_is_not_set_has_upstreams_default():
+def test_what_is_not_set_has_upstreams_default(read):
     """An empty file is fine; as many threads as CPUs."""
-    parameters = from_text("", "f")
+    parameters = read("")
 
-    assert BatchingParameters() == parameters
+    assert BatchingParameters() == parameters == read_batching_parameters("")
     assert (1000, 0, 10, ()) == (
         parameters.max_batch_size,
         parameters.batch_timeout_micros,
@@ -41,21 +53,32 @@ def test_what_is_not_set_has_upstreams_default():
     assert len(os.sched_getaffinity(0)) == parameters.threads()
 
 
-def test_a_set_zero_is_not_a_default():
+def test_a_set_zero_is_not_a_default(read):
     """The wrappers tell 0 from unset."""
-    assert 0 == from_text("num_batch_threads { value: 0 }", "f").threads()
-    assert 0 == from_text("max_batch_size { }", "f").max_batch_size
+    assert 0 == read("num_batch_threads { value: 0 }").threads()
+    assert 0 == read("max_batch_size { }").max_batch_size
 
 
 @pytest.mark.parametrize(
-    "text", ["max_batch_size: 4", "nonsense { }", "max_batch_size { value: x }", "max_batch_size {"]
+    ("text", "reason"),
+    [
+        ("max_batch_size: 4", '1:17: Expected "{", found "4".'),
+        ("nonsense { }", '1:10: Message type "tensorflow.serving.BatchingParameters" has no field named "nonsense".'),
+    ],
 )
-def test_text_that_is_none_of_the_format_names_the_file(text):
-    """The cause has the line and column, which upstream writes to stderr."""
-    with pytest.raises(InvalidArgument, match=r"^Invalid protobuf file: '/a/b\.txt'$") as raised:
-        from_text(text, "/a/b.txt")
+def test_text_of_another_form_is_refused(read, tmp_path, capfd, text, reason):
+    """The status names the file, stderr the place and the reason."""
+    with pytest.raises(InvalidArgument) as raised:
+        read(text)
 
-    assert str(raised.value.__cause__).startswith("1:")
+    assert f"Invalid protobuf file: '{tmp_path / 'f'}'" == str(raised.value)
+    assert f"Error parsing text-format tensorflow.serving.BatchingParameters: {reason}\n" == capfd.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_not_found(tmp_path):
+    """With upstream's text."""
+    with pytest.raises(NotFound, match=r"/none; No such file or directory$"):
+        read_batching_parameters(str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,18 @@ def test_a_histogram_without_labels_has_no_comma_before_le():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(r"a\b", r"a\\b"), ('a"b', r"a\"b"), (r"\"", r"\\\""), ("ümlaut", "ümlaut"), ("{a,b}=c", "{a,b}=c")],
+    [
+        (r"a\b", r"a\\b"),
+        ('a"b', r"a\"b"),
+        (r"\"", r"\\\""),
+        ("ümlaut", "ümlaut"),
+        ("{a,b}=c", "{a,b}=c"),
+        ("a\nb", r"a\nb"),
+        ("\udcff", "?"),
+    ],
 )
-def test_label_values_escape_backslash_and_quote(value, text):
-    """And nothing else."""
+def test_label_values_escape_backslash_quote_and_line_break(value, text):
+    """No name that a client sends can break the page."""
     registry = Registry()
     registry.counter("/c", "the-label", "9").cell(value, "").increment()
 
