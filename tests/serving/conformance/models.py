@@ -61,7 +61,7 @@ def save(path, build):
 def half_plus_two():
     """Upstream's saved_model_half_plus_two: y = x/2 + 2, y2 = x/2 + 3, y3 = x2/2 + 3, and its five signatures."""
     half, two, three = (v1.Variable(value, name=name) for name, value in (("a", 0.5), ("b", 2.0), ("c", 3.0)))
-    examples = v1.placeholder(tf.string, name="tf_example")
+    examples = v1.placeholder(tf.string, [None], name="tf_example")
     features = v1.parse_example(
         examples,
         {

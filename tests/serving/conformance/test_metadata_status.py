@@ -22,7 +22,7 @@ def signature(inputs, outputs, method):
     return {"inputs": inputs, "outputs": outputs, "method_name": f"tensorflow/serving/{method}", "defaults": {}}
 
 
-EXAMPLES = tensor("tf_example:0", "DT_STRING")
+EXAMPLES = tensor("tf_example:0", "DT_STRING", -1)
 COLUMN = ("DT_FLOAT", -1, 1)
 
 HALF = {

@@ -145,7 +145,7 @@ class Server:
         wait(up, timeout_s)
         return self
 
-    def exit_code(self, timeout_s: float = 60) -> int:
+    def exit_code(self, timeout_s: float = 30) -> int:
         """How it ended by itself."""
         return self.process.wait(timeout_s)
 
