@@ -10,22 +10,19 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from numpy.typing import NDArray
-
+from serving.config.model_config import model_server_config
 from serving.errors import Code, NotFound, ServingError
 from serving.loop_inbox import LoopInbox
+from serving.merging import TickMerger
 from serving.model_job import Answer, Done, ModelJob, Work, failure
+from serving.predict_job import Decode, Encode, PredictJob, Runs
 from serving.request_metrics import Api, RequestMetrics
-from serving.servables.signature import DEFAULT_SIGNATURE, Signature
+from serving.servables.signature import DEFAULT_SIGNATURE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from serving.core.servable_handle import ServableHandle
     from serving.core.servable_state import ServableState
     from serving.model_spec import ModelSpec
@@ -34,12 +31,7 @@ if TYPE_CHECKING:
     from serving.served_model import ServedModel
     from serving.server_core import ServerCore
 
-Array = NDArray[Any]
 T = TypeVar("T")
-# Aliases to tensors, and the output filter; None for a signature that is not there: raise what the transport says then,
-# or return anything, and the plane says it.
-Decode = Callable[["Signature | None"], tuple[Mapping[str, Array], Sequence[str]]]
-Encode = Callable[["ModelSpec", Mapping[str, Array]], bytes]
 Reloaded = Callable[["Mapping[str, int] | None", "ServingError | None"], None]
 
 
@@ -64,10 +56,13 @@ class DataPlane:
         self._metrics = metrics
         self._requests = RequestMetrics(metrics, lambda name: bool(core.monitor.states(name)))
         self._inbox: LoopInbox | None = None
+        self._runs_by_api: dict[Api, Runs] = {}
 
     def start(self) -> None:
         """Answers from now on, on the running event loop."""
-        self._inbox = LoopInbox(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._inbox = LoopInbox(loop)
+        self._merger = TickMerger(loop.call_soon, merge=self._options.enable_request_merging)
 
     def predict(
         self,
@@ -84,13 +79,13 @@ class DataPlane:
 
         Answers: FailedPrecondition, InvalidArgument; what decode and the session raise.
         """
-        from serving.servables.predict import run_predict
-
-        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
-            inputs, output_filter = decode(model.bundle.signatures.get(exact.signature_name))
-            return encode(exact, run_predict(model.bundle, exact.signature_name, inputs, output_filter, left_s))
-
-        self._run(spec, work, done, api=api, deadline=deadline, size=size)
+        done = self._counted(api, spec.name, done)
+        try:
+            handle = self._core.servable_handle(spec)
+        except ServingError as error:
+            done(None, error)
+            return
+        PredictJob(handle, _exact(spec, handle), decode, encode, self._runs(api)).start(done, deadline, size)
 
     def classify(
         self,
@@ -174,7 +169,7 @@ class DataPlane:
             before = [self._metrics.registry.value(name) for name in metric_names]
             error: ServingError | None = None
             try:
-                self._core.reload_config(config)
+                self._core.reload_config(model_server_config(config))
             except Exception as raised:  # noqa: BLE001 - it is the call's answer
                 error = failure(raised)
             grown = {
@@ -187,23 +182,6 @@ class DataPlane:
     def count(self, api: Api, model: str, code: Code, started: float) -> None:
         """Counts a request that did not come to any of the above; `started` by time.perf_counter()."""
         self._requests.record(api, model, code, started)
-
-    @contextmanager
-    def open(self, spec: ModelSpec) -> Iterator[Any]:
-        """For the REST handler that blocks; goes with it."""
-        from serving.servables.classify import run_classify
-        from serving.servables.predict import run_predict
-
-        with self._core.servable_handle(spec) as handle:
-            bundle, exact = handle.servable.bundle, _exact(spec, handle)
-            call = SimpleNamespace(
-                spec=exact,
-                signature=bundle.signatures.get(exact.signature_name),
-                predict=lambda inputs: run_predict(bundle, exact.signature_name, inputs),
-                classify=lambda examples: run_classify(bundle, exact.signature_name, examples),
-                signature_defs=lambda: bundle.signature_def,
-            )
-            yield call
 
     def _examples(
         self,
@@ -248,6 +226,12 @@ class DataPlane:
             done(answer, error)
 
         return counted
+
+    def _runs(self, api: Api) -> Runs:
+        runs = self._runs_by_api.get(api)
+        if runs is None:
+            runs = self._runs_by_api[api] = Runs(self._loop_inbox(), self._merger, self._requests, api)
+        return runs
 
     def _put(self, call: Callable[[], None]) -> None:
         self._loop_inbox().put(call)
