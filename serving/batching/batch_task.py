@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,3 +52,7 @@ class Batch:
             self.opened_at = now
         self.tasks.append(task)
         self.size += task.size
+
+    def deadline(self) -> float:
+        """That of the most patient task; infinity if one has none."""
+        return max(math.inf if task.deadline is None else task.deadline for task in self.tasks)

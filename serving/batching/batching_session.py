@@ -6,6 +6,7 @@ Source: TF Serving batching/batching_session.cc at 2.20.0.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from serving.batching.batch_queue import queue_options
 from serving.batching.batch_task import Batch, BatchTask, Done
 from serving.batching.merge import batch_size_of, merge_inputs, round_to_lowest_allowed_batch_size, split_outputs
+from serving.batching.run_pace import RunPace
 from serving.batching.split_input_task import split_input_task
 from serving.errors import ResourceExhausted, ServingError, from_exception
 
@@ -139,8 +141,10 @@ class BatchingSession:
         return queue
 
     def _add_queue(self, key: _Key) -> QueueHandle:
+        pace = RunPace()
+
         def process(batch: Batch) -> None:
-            self._process_batch(key[1], batch)
+            self._process_batch(key[1], batch, pace)
 
         with self._lock:
             found = self._queues.get(key)
@@ -158,18 +162,18 @@ class BatchingSession:
         if oldest is not None:
             del self._queues[oldest]
 
-    def _process_batch(self, fetches: Sequence[str], batch: Batch) -> None:
+    def _process_batch(self, fetches: Sequence[str], batch: Batch, pace: RunPace) -> None:
         """Runs the batch on this thread and answers each task."""
         try:
-            outputs = self._run(fetches, batch)
+            outputs = self._run(fetches, batch, pace)
         except Exception as error:  # noqa: BLE001 - it is the answer of every task
             _fail(batch, _failure(error))
             return
         for task, own in zip(batch.tasks, outputs, strict=True):
             _answer(task, own, None)
 
-    def _run(self, fetches: Sequence[str], batch: Batch) -> list[dict[str, Array]]:
-        timeout_s = self._time_left(batch.tasks)
+    def _run(self, fetches: Sequence[str], batch: Batch, pace: RunPace) -> list[dict[str, Array]]:
+        timeout_s = self._time_left(batch)
         size = round_to_lowest_allowed_batch_size(self._parameters.allowed_batch_sizes, batch.size)
         self._metrics.padding_size.cell(str(size)).add(size - batch.size)
         self._metrics.processed_batch_size.add(size)
@@ -177,22 +181,24 @@ class BatchingSession:
             [task.feeds for task in batch.tasks], size, pad_variable_length=self._parameters.pad_variable_length_inputs
         )
         self._metrics.wrapped_run_count.increment()
-        outputs = self._wrapped.run(feeds, fetches, timeout_s)
+        started = time.monotonic()
+        try:
+            outputs = self._wrapped.run(feeds, fetches, pace.limit(timeout_s))
+        finally:
+            pace.ran(time.monotonic() - started)
         return split_outputs(outputs, [task.size for task in batch.tasks], size)
 
-    def _time_left(self, tasks: Sequence[BatchTask]) -> float | None:
+    def _time_left(self, batch: Batch) -> float | None:
         """Seconds until the last of the tasks' deadlines; None if one has none.
 
         Raises: ResourceExhausted if all have passed.
         """
         now = time.monotonic()
-        self._queuing_latency.add_all([(now - task.enqueued_at) * 1e6 for task in tasks])
-        deadlines = [task.deadline for task in tasks if task.deadline is not None]
-        if len(deadlines) < len(tasks):
-            return None
-        if max(deadlines) <= now:
+        self._queuing_latency.add_all([(now - task.enqueued_at) * 1e6 for task in batch.tasks])
+        deadline = batch.deadline()
+        if deadline <= now:
             raise ResourceExhausted("Run() timeout exceeded while waiting in batching queue")
-        return max(deadlines) - now
+        return None if deadline == math.inf else deadline - now
 
 
 def _fail(batch: Batch, error: ServingError) -> None:

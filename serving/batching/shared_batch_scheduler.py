@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 
 from serving.batching.batch_queue import BatchQueue, QueueOptions, Split
 from serving.batching.batch_task import Batch, BatchTask
@@ -19,6 +20,10 @@ from serving.errors import InvalidArgument
 
 log = logging.getLogger(__name__)
 ProcessBatch = Callable[[Batch], None]
+# How much longer than its callers wait a batch may run before its thread counts as hanging, and how many threads that
+# hang are replaced.
+GRACE_S = 0.1
+MAX_REPLACED = 64
 
 
 class SharedBatchScheduler:
@@ -37,40 +42,51 @@ class SharedBatchScheduler:
         # When the one thread that watches the clock wakes.
         self._timer_at = math.inf
         self._stopped = False
-        names = (f"{thread_pool_name}_{index}" for index in range(num_batch_threads))
-        self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for name in names]
-        for thread in self._threads:
-            thread.start()
+        self._names = (f"{thread_pool_name}_{index}" for index in count())
+        # For each running batch's thread, when its callers have given up.
+        self._limits: dict[threading.Thread, float] = {}
+        self._stuck_at = math.inf
+        self._replaced: set[threading.Thread] = set()
+        self._threads: set[threading.Thread] = set()
+        for _ in range(num_batch_threads):
+            self._start_thread()
 
     def add_queue(self, options: QueueOptions, split: Split, process_batch: ProcessBatch) -> QueueHandle:
         """A queue of its own; `process_batch` is called on a batch thread and has to answer every task."""
         return QueueHandle(self, BatchQueue(options, split), process_batch)
 
-    def close(self) -> None:
-        """Runs what waits, closed queue or not, and ends the threads."""
+    def close(self, patience_s: float = 5.0) -> None:
+        """Runs what waits, closed queue or not, and ends the threads; one that hangs is left behind after a while."""
         with self.wake:
             self._stopped = True
             for handle in self._active:
                 handle.queue.closed = True
             self.wake.notify_all()
-        for thread in self._threads:
-            thread.join()
+            threads = list(self._threads)
+        end = time.monotonic() + patience_s
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def enqueue(self, handle: QueueHandle, task: BatchTask) -> None:
         """Puts the task into the handle's queue. Raises what BatchQueue.add raises."""
         queue = handle.queue
         with self.wake:
-            if queue.join(task):
-                return
-            queue.closed = queue.closed or self._stopped
-            was_empty = queue.is_empty()
-            runnable = queue.add(task, task.enqueued_at)
-            if was_empty:
-                self._active.append(handle)
-            if runnable:
-                self.wake.notify(runnable)
-            elif was_empty and queue.due() < self._timer_at:
-                self.wake.notify()
+            if not queue.join(task):
+                self._add(handle, task)
+            if not self._idle and task.enqueued_at > self._stuck_at:
+                self._replace_stuck_threads(task.enqueued_at)
+
+    def _add(self, handle: QueueHandle, task: BatchTask) -> None:
+        queue = handle.queue
+        queue.closed = queue.closed or self._stopped
+        was_empty = queue.is_empty()
+        runnable = queue.add(task, task.enqueued_at)
+        if was_empty:
+            self._active.append(handle)
+        if runnable:
+            self.wake.notify(runnable)
+        elif was_empty and queue.due() < self._timer_at:
+            self.wake.notify()
 
     def _serve(self) -> None:
         finished: QueueHandle | None = None
@@ -80,17 +96,25 @@ class SharedBatchScheduler:
                 finished.process_batch(batch)
             except Exception:
                 log.exception("a batch could not be answered")
+            # Frees the batch's tensors before this thread waits for the next one.
+            del batch, found
 
     def _next(self, finished: QueueHandle | None) -> tuple[QueueHandle, Batch] | None:
         """Waits for a batch; None: no more will come."""
         with self.wake:
             if finished is not None:
                 finished.batch_is_done()
-            while True:
-                found = self._take()
-                if found is not None or self._stopped:
+                self._limits.pop(threading.current_thread(), None)
+            while not self._is_surplus():
+                if found := self._take():
+                    self._limits[threading.current_thread()] = found[1].deadline() + GRACE_S
+                    self._watch_for_stuck_threads()
                     return found
+                if self._stopped:
+                    break
                 self._wait()
+            self._threads.discard(threading.current_thread())
+            return None
 
     def _take(self) -> tuple[QueueHandle, Batch] | None:
         now = time.monotonic()
@@ -112,6 +136,31 @@ class SharedBatchScheduler:
 
     def _due(self) -> float:
         return min((handle.queue.due() for handle in self._active), default=math.inf)
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._serve, name=next(self._names), daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _watch_for_stuck_threads(self) -> None:
+        limits = (limit for thread, limit in self._limits.items() if thread not in self._replaced)
+        self._stuck_at = min(limits, default=math.inf) if len(self._replaced) < MAX_REPLACED else math.inf
+
+    def _replace_stuck_threads(self, now: float) -> None:
+        """A model that blocks for longer than its callers wait must not keep the threads from the others."""
+        for thread, limit in self._limits.items():
+            if limit < now and thread not in self._replaced:
+                log.warning("%s hangs in a model; another thread takes its place", thread.name)
+                self._replaced.add(thread)
+                self._start_thread()
+        self._watch_for_stuck_threads()
+
+    def _is_surplus(self) -> bool:
+        """Whether this thread hung, and has come back after another took its place."""
+        thread = threading.current_thread()
+        surplus = thread in self._replaced
+        self._replaced.discard(thread)
+        return surplus
 
     def _wait(self) -> None:
         due = self._due()
