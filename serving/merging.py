@@ -53,9 +53,10 @@ Request = tuple[list[Array], Done]
 class TickMerger:
     """Belongs to one event loop; all of it, `call` and `done` included, runs on that loop's thread."""
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
-        """`call_soon`: the loop's."""
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object], *, merge: bool = True) -> None:
+        """`call_soon`: the loop's; without `merge` each request is a run of its own."""
         self._call_soon = call_soon
+        self._merge = merge
         self._groups: dict[tuple[Any, ...], list[Request]] = {}
 
     def submit(self, target: RowWiseCall, arrays: list[Array], done: Done) -> None:
@@ -77,7 +78,10 @@ class TickMerger:
     def _flush(self) -> None:
         groups, self._groups = self._groups, {}
         for (target, *_), requests in groups.items():
-            for together in _portions(requests, target.cost.quick_rows(MAX_ROWS) if len(requests) > 1 else 0):
+            if len(requests) == 1:
+                _run(target, requests)
+                continue
+            for together in _portions(requests, min(target.cost.quick_rows(), MAX_ROWS)):
                 _run(target, together)
 
 
@@ -118,8 +122,6 @@ def _try_merged(call: Call, requests: Sequence[list[Array]]) -> list[list[Array]
 
 def _portions(requests: list[Request], max_rows: int) -> list[list[Request]]:
     """The requests in order, cut where a run would have too many rows or bytes; big ones are alone."""
-    if len(requests) == 1:
-        return [requests]
     portions: list[list[Request]] = []
     rows = size = MAX_RUN_BYTES
     for request in requests:
