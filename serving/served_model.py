@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving.batching.batching_session import BatchingSession
 from serving.model_threads import ModelThreads
+from serving.predict_plan import PredictPlans
 from serving.servables.manifest import MANIFEST
+from serving.servables.row_wise import RowWise, row_wise_signatures
+from serving.servables.saved_model_loader import LoaderOptions, SavedModelLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from serving.batching.wrap_session import SessionBatcher
     from serving.core.servable_id import ServableId
     from serving.servables.saved_model import SavedModelBundle
-    from serving.servables.saved_model_loader import SavedModelLoader
 
 Metadata = tuple[tuple[bytes, bytes], ...]
 
@@ -24,44 +27,39 @@ class ServedModel:
 
     Attributes:
       bundle: The SavedModel.
+      plans: How its Predict requests are run.
+      batching: The bundle's runner, if --enable_batching put a BatchingSession there.
       threads: Where its requests run that do not run on the event loop.
       metadata: What every answer of it says of its origin, by lower-case header name.
-      row_wise: The signatures whose requests may be merged into one run; see servables/row_wise.py.
     """
 
     def __init__(
-        self, servable_id: ServableId, bundle: SavedModelBundle, threads: ModelThreads, metadata: Metadata
+        self, bundle: SavedModelBundle, plans: PredictPlans, threads: ModelThreads, metadata: Metadata
     ) -> None:
-        self.id = servable_id
         self.bundle = bundle
+        self.plans = plans
+        self.batching = bundle.runner if isinstance(bundle.runner, BatchingSession) else None
         self.threads = threads
         self.metadata = metadata
-        self.row_wise: frozenset[str] = frozenset()
 
 
 class ServedModelLoader:
-    """Makes a ServedModel of what a SavedModelLoader loads."""
+    """Makes a ServedModel of a version's folder."""
 
-    def __init__(
-        self,
-        servable_id: ServableId,
-        path: str,
-        loader: SavedModelLoader,
-        threads: int,
-        commit: Callable[[], str | None],
-    ) -> None:
+    def __init__(self, servable_id: ServableId, path: str, options: ModelOptions) -> None:
         self._id = servable_id
         self._path = path
-        self._loader = loader
-        self._threads = threads
-        self._commit = commit
+        self._options = options
+        self._loader = SavedModelLoader(servable_id, path, replace(options.loader, prepare=self._prepare))
         self._model: ServedModel | None = None
+        self._row_wise: dict[str, RowWise] = {}
 
     def load(self) -> ServedModel:
         """Loads and warms up. Raises ServingError; nothing stays loaded then."""
         bundle = self._loader.load()
-        metadata = origin(self._id, self._path, self._commit())
-        self._model = ServedModel(self._id, bundle, ModelThreads(self._id.name, self._threads), metadata)
+        plans = PredictPlans(bundle, self._row_wise, check_method_name=self._options.check_method_name)
+        threads = ModelThreads(self._id.name, self._options.threads)
+        self._model = ServedModel(bundle, plans, threads, origin(self._id, self._path, self._options.release_commit))
         return self._model
 
     def unload(self) -> None:
@@ -71,8 +69,36 @@ class ServedModelLoader:
             model.threads.close()
         self._loader.unload()
 
+    def _prepare(self, bundle: SavedModelBundle, path: str) -> None:
+        """While the graph's description is there: what may be merged, and batching."""
+        self._row_wise = row_wise_signatures(bundle.meta_graph_def)
+        for name in self._row_wise:
+            # TensorFlow optimises the graph now, and not while the first request waits.
+            signature = bundle.signatures[name]
+            feeds = sorted(info.tensor for info in signature.inputs.values())
+            bundle.session.callable(feeds, [info.tensor for info in signature.outputs.values()])
+        if self._options.batcher:
+            self._options.batcher.prepare(bundle, path)
 
-def origin(servable_id: ServableId, path: str, commit: str | None) -> Metadata:
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How every version is loaded and run.
+
+    Attributes:
+      threads: How many requests of a model run at a time.
+      release_commit: What answers say was released.
+      batcher: Puts batching around sessions; None: no batching.
+    """
+
+    loader: LoaderOptions
+    threads: int
+    check_method_name: bool = False
+    release_commit: str = ""
+    batcher: SessionBatcher | None = None
+
+
+def origin(servable_id: ServableId, path: str, commit: str) -> Metadata:
     """Name, version, and where they are known the model digest of the manifest and the release commit."""
     known: dict[str, Any] = {
         "shipway-model": servable_id.name,

@@ -43,7 +43,7 @@ class Server:
         self.options = options
         self._source = source
         self._metrics = ServingMetrics()
-        self._core = ServerCore({TENSORFLOW: tensorflow_platform(options)}, options.core)
+        self._core = ServerCore({TENSORFLOW: tensorflow_platform(options, self._metrics)}, options.core)
         plane_options = PlaneOptions(options.enable_request_merging, options.enable_signature_method_name_check)
         self._plane = DataPlane(self._core, self._metrics, plane_options)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -164,7 +164,7 @@ def _import_heavy() -> None:
     """Once, before threads load models: two that import TensorFlow at once could deadlock."""
     # It warns that TensorFlow 1's loader is old, and reports each restored checkpoint.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    importlib.import_module("serving.servables.saved_model_loader")
+    importlib.import_module("serving.served_model")
     importlib.import_module("serving.grpc.services")
 
 

@@ -6,11 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import ssl
-
     from serving.config.monitoring_config import PrometheusConfig
     from serving.data_plane import DataPlane
     from serving.exchange import RpcHandler
+    from serving.grpc.credentials import Credentials
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
     from serving.rest.http_transport import HttpTransport
@@ -61,24 +60,25 @@ class Transports:
         await asyncio.gather(*(transport.stop(self._options.shutdown_grace_s) for transport in self._open))
 
     def _grpc(self) -> Transport:
-        lookup = self._rpc_methods().get
+        lookup, credentials = self._rpc_methods().get, self._credentials()
         if self._options.grpc_transport == "grpcio":
-            from serving.grpc.grpc_server import GrpcServer
+            from serving.grpc.grpcio_transport import GrpcioTransport
 
-            return GrpcServer(lookup)
+            arguments = dict(self._options.grpc_channel_arguments)
+            return GrpcioTransport(lookup, credentials=credentials, channel_arguments=arguments)
         from serving.grpc.grpc_transport import GrpcTransport
 
-        return GrpcTransport(lookup, ssl_context=self._ssl_context())
+        return GrpcTransport(lookup, ssl_context=credentials.ssl_context() if credentials else None)
 
-    def _ssl_context(self) -> ssl.SSLContext | None:
+    def _credentials(self) -> Credentials | None:
         from serving.config.ssl_config import read_ssl_config
 
         config = read_ssl_config(self._options.ssl_config_file)
         if config is None:
             return None
-        from serving.grpc.credentials import ssl_context
+        from serving.grpc.credentials import Credentials
 
-        return ssl_context(config.server_key, config.server_cert, config.custom_ca, client_verify=config.client_verify)
+        return Credentials(config.server_key, config.server_cert, config.custom_ca, config.client_verify)
 
     def _rpc_methods(self) -> dict[str, RpcHandler]:
         from serving.grpc.services import Health, ModelService, PredictionService

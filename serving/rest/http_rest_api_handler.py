@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import Code, InvalidArgument, ServingError
 from serving.exchange import HttpResponse
@@ -27,7 +27,9 @@ from serving.rest.routes import METADATA, STATUS, EmptyBody, Route, route, split
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from serving.data_plane import Array, DataPlane
+    from numpy.typing import NDArray
+
+    from serving.data_plane import DataPlane
     from serving.exchange import Headers, HttpRequest
     from serving.model_job import Answer
     from serving.servables.classify import Classifications
@@ -211,7 +213,7 @@ class _Call:
 
     # -- what the data plane calls
 
-    def _decode(self, signature: Signature | None) -> tuple[Mapping[str, Array], Sequence[str]]:
+    def _decode(self, signature: Signature | None) -> tuple[Mapping[str, NDArray[Any]], Sequence[str]]:
         assert self._document is not None
         if signature is None:
             raise InvalidArgument(
@@ -219,7 +221,7 @@ class _Call:
             )
         return self._document.inputs({alias: info.dtype for alias, info in signature.inputs.items()}), ()
 
-    def _encode(self, _: ModelSpec, outputs: Mapping[str, Array]) -> bytes:
+    def _encode(self, _: ModelSpec, outputs: Mapping[str, NDArray[Any]]) -> bytes:
         assert self._document is not None
         write = tensor_json.predictions if self._document.row_form else tensor_json.outputs
         return _encoded(write(outputs))

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.errors import Code
-from serving.grpc.grpc_server import GRPC_STATUS
+from serving.grpc.grpcio_transport import GRPC_STATUS
 from serving.rest.http_rest_api_handler import HTTP_STATUS
 
 PREDICT = "/v1/models/half:predict"

@@ -1,0 +1,122 @@
+"""PredictJob: one Predict request, and where it runs: in this tick of the event loop, in a batch, or on a thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from serving.model_job import Answer, Done, ModelJob, failure
+
+if TYPE_CHECKING:
+    from serving.core.servable_handle import ServableHandle
+    from serving.errors import ServingError
+    from serving.loop_inbox import LoopInbox
+    from serving.merging import TickMerger
+    from serving.model_spec import ModelSpec
+    from serving.predict_plan import PredictPlan
+    from serving.request_metrics import Api, RequestMetrics
+    from serving.servables.signature import Signature
+    from serving.served_model import ServedModel
+
+Array = NDArray[Any]
+# Aliases to tensors, and the output filter; None for a signature that is not there: raise what the transport says then,
+# or return anything, and the job says it.
+Decode = Callable[["Signature | None"], tuple[Mapping[str, Array], Sequence[str]]]
+Encode = Callable[["ModelSpec", Mapping[str, Array]], bytes]
+# Larger requests are decoded on a thread, so that nobody else waits for it.
+MAX_INLINE_BYTES = 1 << 20
+
+
+class PredictJob:
+    """Begins on the event loop's thread; answers there by `done`."""
+
+    __slots__ = ("_decode", "_decoded", "_done", "_encode", "_handle", "_model", "_runs", "_spec", "_started")
+
+    def __init__(self, handle: ServableHandle, spec: ModelSpec, decode: Decode, encode: Encode, runs: Runs) -> None:
+        self._handle = handle
+        self._model: ServedModel = handle.servable
+        self._spec = spec
+        self._decode = decode
+        self._encode = encode
+        self._runs = runs
+        self._done: Done = _nobody
+        self._decoded: tuple[Mapping[str, Array], Sequence[str]] | None = None
+        self._started = 0.0
+
+    def start(self, done: Done, deadline: float | None, size: int) -> None:
+        """Runs it here if that is quick, else elsewhere."""
+        self._done = done
+        try:
+            if size > MAX_INLINE_BYTES or not self._start_inline(deadline):
+                ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox).start(done, deadline, size)
+        except Exception as error:  # noqa: BLE001 - it is this request's answer
+            self._answer(None, failure(error))
+
+    def _start_inline(self, deadline: float | None) -> bool:
+        """False: it needs a thread. Raises ServingError."""
+        model, name = self._model, self._spec.signature_name
+        decoded = self._decoded = self._decode(model.bundle.signatures.get(name))
+        plan = model.plans.find(name, *decoded)
+        if plan is None:
+            return False
+        arrays = [decoded[0][alias] for alias in plan.inputs]
+        self._started = time.perf_counter()
+        if model.batching is not None:
+            feeds = dict(zip(plan.feeds, arrays, strict=True))
+            model.batching.submit(feeds, plan.fetches, self._batched(plan), deadline)
+            return True
+        call = plan.runs_inline(arrays)
+        if call is None:
+            return False
+        self._runs.merger.submit(call, arrays, lambda outputs, error: self._ran(plan, outputs, error))
+        return True
+
+    def _batched(self, plan: PredictPlan) -> Callable[[dict[str, Array] | None, ServingError | None], None]:
+        """What a batch thread calls."""
+
+        def done(outputs: dict[str, Array] | None, error: ServingError | None) -> None:
+            values = None if outputs is None else [outputs[tensor] for tensor in plan.fetches]
+            self._runs.inbox.put(lambda: self._ran(plan, values, error))
+
+        return done
+
+    def _ran(self, plan: PredictPlan, outputs: list[Array] | None, error: ServingError | None) -> None:
+        if outputs is None:
+            self._answer(None, error)
+            return
+        self._runs.metrics.record_run(self._runs.api, self._spec.name, time.perf_counter() - self._started)
+        try:
+            body = self._encode(self._spec, dict(zip(plan.aliases, outputs, strict=True)))
+        except Exception as raised:  # noqa: BLE001 - it is this request's answer
+            self._answer(None, failure(raised))
+        else:
+            self._answer(Answer(body, self._spec, self._model.metadata), None)
+
+    def _answer(self, answer: Answer | None, error: ServingError | None) -> None:
+        self._handle.release()
+        self._done(answer, error)
+
+    def _on_thread(self, model: ServedModel, spec: ModelSpec, left_s: float | None) -> bytes:
+        inputs, output_filter = self._decoded or self._decode(model.bundle.signatures.get(spec.signature_name))
+        plan, arrays = model.plans.prepare(spec.signature_name, inputs, output_filter)
+        started = time.perf_counter()
+        outputs = plan.run(model.bundle, arrays, left_s)
+        self._runs.metrics.record_run(self._runs.api, spec.name, time.perf_counter() - started)
+        return self._encode(spec, dict(zip(plan.aliases, outputs, strict=True)))
+
+
+class Runs:
+    """What the jobs of one API share."""
+
+    def __init__(self, inbox: LoopInbox, merger: TickMerger, metrics: RequestMetrics, api: Api) -> None:
+        self.inbox = inbox
+        self.merger = merger
+        self.metrics = metrics
+        self.api = api
+
+
+def _nobody(_answer: Answer | None, _error: ServingError | None) -> None:
+    pass

@@ -1,0 +1,102 @@
+"""PredictPlan: how requests that name the same signature, inputs and outputs are run; made once, then looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from serving.merging import RowWiseCall
+from serving.servables.predict import Prepared, prepare_predict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from serving.servables.row_wise import RowWise
+    from serving.servables.saved_model import SavedModelBundle
+
+Array = NDArray[Any]
+# Every distinct output_filter makes a plan; beyond this many a request makes one for itself.
+MAX_PLANS = 64
+
+
+@dataclass(frozen=True)
+class PredictPlan:
+    """How to run one kind of request.
+
+    Attributes:
+      inputs: The aliases of the feeds, in the order of `feeds`.
+      feeds, fetches: Tensor names.
+      aliases: Of the outputs; aliases[i] is answered by fetches[i].
+      row_wise: For which shapes runs may be merged; None: they may not.
+      call: What runs then.
+    """
+
+    inputs: tuple[str, ...]
+    feeds: tuple[str, ...]
+    fetches: tuple[str, ...]
+    aliases: tuple[str, ...]
+    row_wise: RowWise | None
+    call: RowWiseCall | None
+
+    def runs_inline(self, arrays: list[Array]) -> RowWiseCall | None:
+        """What may run at once on the event loop for these arrays; None: a thread must run them."""
+        if self.call is None or self.row_wise is None:
+            return None
+        rows = self.row_wise.row_count(self.feeds, arrays)
+        return self.call if rows is not None and self.call.cost.is_quick(rows) else None
+
+    def run(self, bundle: SavedModelBundle, arrays: list[Array], timeout_s: float | None) -> list[Array]:
+        """The outputs in the order of `aliases`; blocks. Raises what the session says."""
+        rows = self.row_wise.row_count(self.feeds, arrays) if self.row_wise else None
+        if self.call is not None and rows is not None and bundle.runner is bundle.session:
+            # It computes and nothing else, so that there is nothing to break off.
+            started = perf_counter()
+            outputs = self.call.call(arrays)
+            self.call.cost.record(rows, perf_counter() - started)
+            return outputs
+        values = bundle.runner.run(dict(zip(self.feeds, arrays, strict=True)), self.fetches, timeout_s)
+        return [values[tensor] for tensor in self.fetches]
+
+
+class PredictPlans:
+    """The plans of one loaded model; safe from any thread."""
+
+    def __init__(
+        self, bundle: SavedModelBundle, row_wise: Mapping[str, RowWise], *, check_method_name: bool = False
+    ) -> None:
+        self._bundle = bundle
+        self._row_wise = row_wise
+        self._check_method_name = check_method_name
+        self._plans: dict[tuple[str, tuple[str, ...], tuple[str, ...]], PredictPlan] = {}
+
+    def find(
+        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
+    ) -> PredictPlan | None:
+        """The plan of such requests, if there was one before; its arrays are those of `plan.inputs`."""
+        return self._plans.get((signature_name, tuple(inputs), tuple(output_filter)))
+
+    def prepare(
+        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
+    ) -> tuple[PredictPlan, list[Array]]:
+        """A plan for the request, remembered for the next one, and its arrays in the order of the feeds.
+
+        Raises: what prepare_predict raises; ServingError for a tensor that cannot be decoded.
+        """
+        prepared = prepare_predict(
+            self._bundle, signature_name, inputs, output_filter, check_method_name=self._check_method_name
+        )
+        plan = self._plan(signature_name, prepared)
+        # One that was filled up with defaults names fewer inputs than it feeds.
+        if len(inputs) == len(plan.feeds) == len(set(plan.feeds)) and len(self._plans) < MAX_PLANS:
+            self._plans.setdefault((signature_name, tuple(inputs), tuple(output_filter)), plan)
+        return plan, prepared.arrays
+
+    def _plan(self, signature_name: str, prepared: Prepared) -> PredictPlan:
+        aliases = {info.tensor: alias for alias, info in self._bundle.signatures[signature_name].inputs.items()}
+        inputs = tuple(aliases[tensor] for tensor in prepared.feeds)
+        row_wise = self._row_wise.get(signature_name)
+        call = RowWiseCall(self._bundle.session.callable(prepared.feeds, prepared.fetches)) if row_wise else None
+        return PredictPlan(inputs, prepared.feeds, prepared.fetches, prepared.aliases, row_wise, call)
