@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from serving.errors import FailedPrecondition
 from serving.servables import session_config
 from serving.servables import signature as signatures
+from serving.servables.endless import may_never_end
 from serving.servables.saved_model_reader import read_meta_graph
 from serving.servables.tensorflow_session import Session, open_session
 
@@ -83,7 +84,8 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
     Source: tensorflow/cc/saved_model/loader.cc at 2.20.0.
     """
     meta_graph = read_meta_graph(path, options.tags)
-    session = open_session(meta_graph.graph_def.SerializeToString(), options.config)
+    graph = meta_graph.graph_def
+    session = open_session(graph.SerializeToString(), options.config, ends=not may_never_end(graph))
     try:
         assets = _assets(meta_graph, path)
         if _has_variables(meta_graph, path):

@@ -280,3 +280,19 @@ def test_without_an_entry_point_the_public_api_stands_in(monkeypatch):
     assert isinstance(session._raw, PublicSession)
     assert [2] == session.run({"in_FLOAT:0": np.ones(1, "f4")}, ["y0:0"])["y0:0"].tolist()
     session.close()
+
+
+def test_a_graph_that_ends_by_itself_is_refused_when_it_is_late():
+    """On the caller's thread while runs are short, on the session's own after a long one; late is late in both."""
+    session = open_session(graph(), ends=True)
+    x = {"in_FLOAT:0": np.ones(1, "f4")}
+
+    assert [2] == session.run(x, ["y0:0"], 30)["y0:0"].tolist()
+    assert not session._timed
+    with pytest.raises(ServingError, match="Timed out waiting for notification") as failed:
+        session.run(x, ["y0:0"], 1e-9)
+    assert Code.DEADLINE_EXCEEDED == failed.value.code
+    session._last_s = 1.0
+    assert [2] == session.run(x, ["y0:0"], 30)["y0:0"].tolist()
+    assert session._timed
+    session.close()
