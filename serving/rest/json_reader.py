@@ -16,7 +16,7 @@ from serving.errors import InvalidArgument
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\n\r]*")
 # Where the standard scanner is more generous: integers beyond 64 bits, numbers beyond a double, lone surrogates.
-_DIFFERS = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}|\\u[dD][89a-fA-F]")
+_DIFFERS = re.compile(rb"[^0-9.][0-9]{19}|[eE]\+?[0-9]{3}|\\u[dD][89a-fA-F]")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
 _DIGITS = re.compile(rb"[0-9]+")
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')

@@ -5,13 +5,13 @@ A well-formed tensor is converted by steps in C; only one that is not is walked 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pybase64
 from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument, ServingError, Unimplemented
@@ -86,7 +86,7 @@ def decode_b64(value: Any) -> bytes:
 
 def _strictly(text: str) -> bytes | None:
     try:
-        return base64.b64decode(text, validate=True)
+        return pybase64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
 

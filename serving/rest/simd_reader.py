@@ -7,6 +7,7 @@ plain numbers or strings is left to the exact reader, which also words what is w
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from serving.errors import ServingError
-from serving.rest.json_tensor import FLOATS, INTEGERS, decode_b64
+from serving.rest.json_tensor import FLOATS, INTEGERS, decode_b64, tensor_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,9 +68,11 @@ class SimdBody:
     def _inputs(self, dtypes: Mapping[str, str]) -> dict[str, Array]:
         key = "instances" if self.row_form else "inputs"
         value = self._root[key]
+        if self.row_form and not len(value):
+            raise _Unsure
+        if self.row_form and isinstance(value[0], simdjson.Object) and list(value[0].keys()) != ["b64"]:
+            return self._named_rows(value, dtypes)
         if isinstance(value, simdjson.Array) and len(dtypes) == 1:
-            if self.row_form and not len(value):
-                raise _Unsure
             return {alias: self._tensor(key, value, dtype) for alias, dtype in dtypes.items()}
         if isinstance(value, simdjson.Object) and not self.row_form and list(value.keys()) != ["b64"]:
             return {alias: self._tensor(alias, value[alias], dtype) for alias, dtype in sorted(dtypes.items())}
@@ -83,22 +86,44 @@ class SimdBody:
         shape = _shape(value)
         tensor = _numbers(value, dtype)
         lists = _lists(shape)
-        text = self._text(key)
-        if tensor.size != np.prod(shape, dtype=np.int64) or text.count(b"[") != sum(lists):
+        (text,) = self._texts(key, 1)
+        if tensor.size != math.prod(shape) or text.count(b"[") != lists:
             raise _Unsure
-        if not (_is_regular(value, shape) if sum(lists) <= _MAX_WALKED_LISTS else _looks_regular(text, shape)):
+        if not (_is_regular(value, shape) if lists <= _MAX_WALKED_LISTS else _looks_regular(text, shape)):
             raise _Unsure
         return tensor.reshape(shape)
 
-    def _text(self, key: str) -> bytes:
-        """The body from the value of a key to the next string: the value, if it is of numbers, and little more."""
-        quoted = f'"{key}"'.encode()
-        at = self._body.find(quoted)
-        if at < 0 or b"\\" in self._body or self._body.find(quoted, at + 1) >= 0:
+    def _named_rows(self, rows: Any, dtypes: Mapping[str, str]) -> dict[str, Array]:
+        keys = list(rows[0].keys())
+        if sorted(keys) != sorted(dtypes) or not all(list(row.keys()) == keys for row in rows):
             raise _Unsure
-        start = at + len(quoted)
-        end = self._body.find(b'"', start)
-        return self._body[start:] if end < 0 else self._body[start:end]
+        return {alias: self._column(alias, [row[alias] for row in rows], dtype) for alias, dtype in dtypes.items()}
+
+    def _column(self, alias: str, values: list[Any], dtype: str) -> Array:
+        """The values of one name in all rows."""
+        if dtype == "string":
+            return _strings(values)
+        if not isinstance(values[0], simdjson.Array):
+            return tensor_from_json(values, dtype)
+        shape = _shape(values[0])
+        lists = _lists(shape)
+        for value, text in zip(values, self._texts(alias, len(values)), strict=True):
+            if text.count(b"[") != lists:
+                raise _Unsure
+            if not (_is_regular(value, shape) if lists <= _MAX_WALKED_LISTS else _looks_regular(text, shape)):
+                raise _Unsure
+        tensors = [_numbers(value, dtype) for value in values]
+        if any(tensor.size != math.prod(shape) for tensor in tensors):
+            raise _Unsure
+        return np.concatenate(tensors).reshape(len(values), *shape)
+
+    def _texts(self, key: str, count: int) -> list[bytes]:
+        """The body from each value of a key to the next string: the value, if it is of numbers, and little more."""
+        quoted = f'"{key}"'.encode()
+        pieces = self._body.split(quoted)
+        if len(pieces) != count + 1 or b"\\" in self._body:
+            raise _Unsure
+        return [piece.partition(b'"')[0] for piece in pieces[1:]]
 
 
 def read_body(body: bytes) -> SimdBody | None:
@@ -156,12 +181,13 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _lists(shape: Sequence[int]) -> list[int]:
-    """How many lists there are at each level."""
-    counts = [1]
+def _lists(shape: Sequence[int]) -> int:
+    """How many lists a value of this shape is made of."""
+    count = level = 1
     for size in shape[:-1]:
-        counts.append(counts[-1] * size)
-    return counts
+        level *= size
+        count += level
+    return count
 
 
 def _is_regular(value: Any, shape: Sequence[int]) -> bool:

@@ -6,6 +6,7 @@ Source: TF Serving util/json_tensor.cc at 2.20.0 with RapidJSON v1.1.0's PrettyW
 from __future__ import annotations
 
 import base64
+import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _INDENT = "    "
+_FLOAT32 = struct.Struct("f")
+# Fewer are printed one by one.
+_MIN_TOGETHER = 48
+_LEAST_NORMAL = 1e-37
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _TYPE_NAMES = {"complex64": "complex64", "complex128": "complex128", "float16": "half"}
 
@@ -63,7 +68,35 @@ def regression_results(results: Sequence[float]) -> str:
 def float_text(value: float) -> str:
     """A float32: 6 digits if they read back equal, else 9; `.0` if it would look like an integer."""
     short = f"{value:.6g}"
-    return _pointed(short if np.float32(short) == np.float32(value) else f"{value:.9g}")
+    return _pointed(short if _FLOAT32.unpack(_FLOAT32.pack(float(short)))[0] == value else f"{value:.9g}")
+
+
+def float_texts(values: Array) -> list[str]:
+    """The same for many.
+
+    Most floats that a model gives need 9 digits; those that surely do are found by arithmetic, and printed together.
+    """
+    if values.size < _MIN_TOGETHER:
+        return list(map(float_text, values.tolist()))
+    long = _surely_long(values)
+    together = values[long].tolist()
+    texts = ("%.9g " * len(together) % tuple(together)).split()
+    if len(texts) == values.size:
+        return texts
+    merged = np.empty(values.size, dtype=object)
+    merged[long] = texts
+    merged[~long] = list(map(float_text, values[~long].tolist()))
+    return list(merged)
+
+
+def _surely_long(values: Array) -> NDArray[np.bool_]:
+    """Which of many float32 are no integers, and differ from their 6 digits by more than twice the least step."""
+    with np.errstate(all="ignore"):
+        wide = values.astype(np.float64)
+        sizes = np.abs(wide)
+        scale = np.power(10.0, 5 - np.floor(np.log10(sizes)))
+        differs = np.abs(np.rint(wide * scale) / scale - wide) > sizes * 2.0**-22
+        return np.asarray(differs & (sizes > _LEAST_NORMAL) & np.isfinite(wide) & (wide != np.floor(wide)), np.bool_)
 
 
 def double_text(value: float) -> str:
@@ -73,9 +106,7 @@ def double_text(value: float) -> str:
 
 
 def _pointed(text: str) -> str:
-    if text in _SPECIAL:
-        return _SPECIAL[text]
-    return text if "." in text or "e" in text else f"{text}.0"
+    return text if "." in text or "e" in text else _SPECIAL.get(text) or f"{text}.0"
 
 
 def _object(members: Mapping[str, str], level: int) -> str:
@@ -120,13 +151,13 @@ def _lines(values: list[str], shape: Sequence[int], level: int) -> str:
 
 def _values(alias: str, tensor: Array, around: int) -> list[str]:
     """Every element's text, in row-major order; `around`: how many levels enclose an element."""
+    if tensor.dtype == np.float32:
+        return float_texts(tensor.ravel())
     write = _writer(alias, tensor, around)
     return [write(value) for value in tensor.ravel().tolist()]
 
 
 def _writer(alias: str, tensor: Array, around: int) -> Callable[[Any], str]:
-    if tensor.dtype == np.float32:
-        return float_text
     if tensor.dtype == np.float64:
         return double_text
     if tensor.dtype == np.bool_:

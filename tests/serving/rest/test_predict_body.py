@@ -72,14 +72,18 @@ def object_text(members):
 
 
 NAMED = st.lists(st.tuples(st.sampled_from(["x", "y", "inputs"]), VALUES), max_size=3).map(object_text)
+ROW_OF_NAMED = st.lists(st.tuples(st.sampled_from(["x", "y", "b64"]), LISTS), max_size=3).map(object_text)
+NAMED_ROWS = st.tuples(ROW_OF_NAMED, st.integers(1, 4), ROW_OF_NAMED, st.booleans()).map(
+    lambda row: "[" + ",".join([row[0]] * row[1] + [row[2]] * row[3]) + "]"
+)
 MEMBERS = st.tuples(
     st.sampled_from(["instances", "inputs", "inputs", "signature_name", "x", "b64", "\\u0069nstances"]),
-    st.one_of(VALUES, VALUES, NAMED, st.sampled_from(['"s"', '"instances"', '"[["', "7"])),
+    st.one_of(VALUES, VALUES, NAMED, NAMED_ROWS, NAMED_ROWS, st.sampled_from(['"s"', '"instances"', '"[["', "7"])),
 )
 BODIES = st.lists(MEMBERS, min_size=1, max_size=3).map(object_text)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     BODIES,
     st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(DTYPES), min_size=1, max_size=2),
@@ -95,6 +99,12 @@ BODIES = st.lists(MEMBERS, min_size=1, max_size=3).map(object_text)
 @example('{"inputs": {"b64": "YQ=="}}', {"x": "string"}, "")
 @example('{"inputs": {"b64": [1]}}', {"b64": "float"}, "")
 @example('{"inputs": {"x": [1], "x": [2]}}', {"x": "float"}, "")
+@example('{"instances": [{"x": [1, [2]]}, {"x": [3, 4]}]}', {"x": "float"}, "")
+@example('{"instances": [{"x": [1, 2, 3]}, {"x": [4]}]}', {"x": "float"}, "")
+@example('{"instances": [{"x": 1, "x": 2}, {"x": 3, "x": 4}]}', {"x": "float"}, "")
+@example('{"instances": [{"b64": 1}]}', {"b64": "float"}, "")
+@example('{"instances": [{"b64": "YQ=="}]}', {"b64": "string"}, "")
+@example('{"instances": [{"x": 1}, {"x": true}]}', {"x": "float"}, "")
 def test_the_quick_way_says_what_the_exact_one_does(text, dtypes, after):
     """To the bit, for any document, whole or not; errors to the letter."""
     body = (text + after).encode()
@@ -129,6 +139,9 @@ def test_a_regular_body_is_read_the_quick_way(shape, key):
         ('{"inputs": {"a": [[1, 2]], "b": [3]}}', {"a": "float", "b": "int64"}),
         ('{"inputs": {"a": ["x"]}, "signature_name": "s"}', {"a": "string"}),
         ('{"instances": [{"b64": "YQ=="}, "b"]}', {"a": "string"}),
+        ('{"instances": [{"a": [1, 2], "b": 3}, {"a": [4, 5], "b": 6}]}', {"a": "float", "b": "int64"}),
+        ('{"instances": [{"a": {"b64": "YQ=="}}, {"a": "b"}]}', {"a": "string"}),
+        ('{"instances": [{"a": %s}, {"a": %s}]}' % ((json.dumps(np.ones((60, 3)).tolist()),) * 2), {"a": "float"}),
         ('{"instances": [[1], [2]], "signature_name": "s"}', {"a": "uint8"}),
         ('\ufeff{"instances": [1, 2]}', {"a": "uint64"}),
     ],

@@ -1,13 +1,23 @@
 import json
+import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from serving.errors import InvalidArgument
 from serving.rest.json_text import double, quoted, shown
-from serving.rest.tensor_json import classification_results, double_text, float_text, outputs, predictions
+from serving.rest.tensor_json import (
+    classification_results,
+    double_text,
+    float_text,
+    float_texts,
+    outputs,
+    predictions,
+    regression_results,
+)
 
 
 def f32(*values):
@@ -120,6 +130,43 @@ def test_classifications():
     assert '{\n    "results": [[["a", 0.5], ["b", 1.0]], [["c", 0.0]]\n    ]\n}' == classification_results(
         [[("a", 0.5), ("b", 1.0)], [("c", 0.0)]]
     )
+
+
+def test_regressions():
+    """One number for each example, all on one line."""
+    assert '{\n    "results": [3.5, 4.0]\n}' == regression_results([3.5, 4.0])
+
+
+def slow_float_text(value):
+    """Upstream's rule, told plainly."""
+    short = f"{value:.6g}"
+    text = short if np.float32(short) == np.float32(value) else f"{value:.9g}"
+    special = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    return special.get(text) or (text if "." in text or "e" in text else f"{text}.0")
+
+
+@settings(max_examples=300)
+@given(npst.arrays(np.uint32, st.integers(0, 200), elements=st.integers(0, 2**32 - 1), fill=st.nothing()))
+def test_many_floats_are_printed_as_one_by_one(bits):
+    """Any bit pattern: subnormals, NaN, infinities."""
+    values = bits.view(np.float32)
+
+    assert [slow_float_text(value) for value in values.tolist()] == float_texts(values)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(st.integers(-(10**7), 10**7), st.integers(-45, 38)), min_size=1, max_size=100),
+    st.integers(-2, 2),
+)
+def test_floats_near_short_decimals(numbers, steps):
+    """Where 6 digits just do, or just do not; and powers of ten."""
+    with np.errstate(over="ignore"):
+        values = np.array([float(f"{digits}e{exponent}") for digits, exponent in numbers] * 50).astype(np.float32)
+        for _ in range(abs(steps)):
+            values = np.nextafter(values, np.float32(math.copysign(math.inf, steps)))
+
+    assert [slow_float_text(value) for value in values.tolist()] == float_texts(values)
 
 
 @given(st.text())
