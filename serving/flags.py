@@ -113,7 +113,7 @@ FLAGS: tuple[Flag, ...] = (
     _int64("tensorflow_inter_op_parallelism", 0, "Threads of a session between operations; 0: as many as CPUs."),
     _off("use_alts_credentials", "Google's ALTS for gRPC; needs --grpc_transport=grpcio, and not --ssl_config_file."),
     _string("ssl_config_file", "", "SSLConfig in text format: TLS for gRPC; the keys themselves, not their paths."),
-    _string("platform_config_file", "", "PlatformConfigMap in text format, in place of the flags for TensorFlow."),
+    _string("platform_config_file", "", "Refused unless it is empty: the flags say what it would."),
     Flag("per_process_gpu_memory_fraction", "float", 0.0, f"{_IGNORED} it concerns GPUs."),
     _string("saved_model_tags", "serve", "Tags of the meta graph to load, with commas between."),
     _string(

@@ -108,6 +108,8 @@ class ServerCore:
             self._config = config
             self._labels = self._checked_labels(config.models)
             log.info("Adding/updating models.")
+            for model in config.models:
+                log.info(" (Re-)adding model: %s", model.name)
             self._serve(config.models)
             log.info("Finished adding/updating models")
             check_logging(config.models)

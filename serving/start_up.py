@@ -74,6 +74,11 @@ def check_unsupported(options: ServerOptions) -> None:
         )
     if options.use_alts_credentials and options.grpc_transport != "grpcio":
         raise Unimplemented("use_alts_credentials needs grpc_transport grpcio. Received: own")
+    if options.platform_config_file:
+        raise Unimplemented(
+            "platform_config_file is not supported, set the same by the flags for batching, sessions, tags and "
+            f"warm-up. Received: {options.platform_config_file}"
+        )
     if options.thread_pool_factory_config_file:
         raise Unimplemented(
             "There are no factories of thread pools here, leave thread_pool_factory_config_file empty. "

@@ -123,8 +123,11 @@ class AspiredVersionsManager:
             with self._wake:
                 self._wake.wait_for(lambda: self._awake)
                 self._awake = False
-            while not self._stopped and self._step():
-                pass
+            try:
+                while not self._stopped and self._step():
+                    pass
+            except Exception:
+                log.exception("a step of the manager failed; it goes on with the next change")
             if self._stopped:
                 return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 E = TypeVar("E")
+log = logging.getLogger(__name__)
 
 
 class EventBus(Generic[E]):
@@ -25,12 +27,19 @@ class EventBus(Generic[E]):
         return lambda: self._unsubscribe(callback)
 
     def publish(self, event: E) -> None:
-        """Calls every subscriber; one at a time, so that all see one order."""
+        """Calls every subscriber; one at a time, so that all see one order. One that raises hurts no other."""
         with self._lock:
             for subscriber in tuple(self._subscribers):
-                subscriber(event)
+                _call(subscriber, event)
 
     def _unsubscribe(self, callback: Callable[[E], None]) -> None:
         with self._lock:
             if callback in self._subscribers:
                 self._subscribers.remove(callback)
+
+
+def _call(subscriber: Callable[[E], None], event: E) -> None:
+    try:
+        subscriber(event)
+    except Exception:
+        log.exception("a subscriber failed on %s", event)

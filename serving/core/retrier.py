@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
-from serving.errors import ServingError, from_exception
+from serving.errors import ServingError, Unknown, from_exception
 
 if TYPE_CHECKING:
     import threading
@@ -29,6 +29,8 @@ def retry(
             return run()
         except Exception as error:  # noqa: BLE001 - a loader may raise anything; a version's failure is its status
             failure = from_exception(error)
+        except BaseException as error:  # noqa: BLE001 - nor may a model's `sys.exit` end the manager's thread
+            failure = Unknown(f"{type(error).__name__}: {error}")
         if tries >= max_num_retries or cancelled.is_set():
             raise failure
         tries += 1

@@ -88,7 +88,10 @@ class FileSystemStoragePathSource:
     def _run(self) -> None:
         while not self._stopped:
             self._wake.clear()
-            self.poll()
+            try:
+                self.poll()
+            except Exception:
+                log.exception("a look for versions failed; the next one follows")
             self._wake.wait(self._poll_wait_s or None)
 
 

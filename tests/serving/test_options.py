@@ -127,7 +127,6 @@ PARALLEL = [f"--tensorflow_{kind}_parallelism=1" for kind in ("session", "intra_
         ([], f"INVALID_ARGUMENT: {NO_MODEL}"),
         ([BASE, "--batching_parameters_file=/b"], f"INVALID_ARGUMENT: {NO_BATCHING}"),
         ([BASE, "--batching_parameters_file=/b", "--enable_batching"], None),
-        ([BASE, "--batching_parameters_file=/b", "--platform_config_file=/p"], None),
         ([BASE, *PARALLEL], f"INVALID_ARGUMENT: {ALL_PARALLEL}"),
         ([BASE, *PARALLEL[:2]], None),
         (["--model_config_file=/nowhere/m"], "NOT_FOUND: /nowhere/m; No such file or directory"),
@@ -147,6 +146,13 @@ PARALLEL = [f"--tensorflow_{kind}_parallelism=1" for kind in ("session", "intra_
             "UNIMPLEMENTED: use_alts_credentials needs grpc_transport grpcio. Received: own",
         ),
         ([BASE, "--use_alts_credentials", "--grpc_transport=grpcio"], None),
+        (
+            [BASE, "--batching_parameters_file=/b", "--platform_config_file=/p"],
+            (
+                "UNIMPLEMENTED: platform_config_file is not supported, set the same by the flags for batching, "
+                "sessions, tags and warm-up. Received: /p"
+            ),
+        ),
         (
             [BASE, "--thread_pool_factory_config_file=/f"],
             (

@@ -337,6 +337,8 @@ def test_a_thousand_switches_under_look_ups(chain, quick_turns):
             except NotFound as error:
                 failed.append(error)
             count += 1
+            if count % 50 == 0:
+                done.wait(0.0005)  # else the look-ups leave the manager no time on a busy machine
         asked.append(count)
 
     loaders = [FakeLoader() for _ in range(1001)]
@@ -356,3 +358,17 @@ def test_a_thousand_switches_under_look_ups(chain, quick_turns):
 
     assert [] == failed
     assert min(asked) > 0
+
+
+@pytest.mark.parametrize("raised", [ValueError("odd"), SystemExit(1), KeyboardInterrupt()])
+def test_whatever_a_loader_raises_is_its_versions_status(chain, raised):
+    """The manager goes on."""
+    loader = FakeLoader()
+    loader.load = lambda: (_ for _ in ()).throw(raised)
+    chain.aspire(v1=loader)
+    chain.await_state(1, ManagerState.END)
+
+    assert f"UNKNOWN: {type(raised).__name__}: {raised}" == chain.monitor.state(ServableId("m", 1)).error.status()
+
+    chain.aspire(v2=FakeLoader())
+    chain.await_state(2, ManagerState.AVAILABLE)
