@@ -17,7 +17,7 @@ def in_a_function(body):
         (lambda x: tf.sort(tf.strings.to_number(tf.strings.as_string(x))), False),
         (lambda x: tf.nn.max_pool(tf.reshape(x, [1, 1, -1, 1]), 1, 1, "VALID"), False),
         (lambda x: tf.while_loop(lambda y: tf.size(y) > 0, lambda y: (y,), [x]), True),
-        (lambda x: tf.function(lambda y: tf.while_loop(lambda z: tf.size(z) > 0, lambda z: (z,), [y]))(x), True),
+        (tf.function(lambda x: tf.while_loop(lambda y: tf.size(y) > 0, lambda y: (y,), [x])), True),
         (lambda x: tf.numpy_function(lambda y: y, [x], tf.float32), True),
         (lambda x: tf.map_fn(tf.identity, x), True),
     ],
