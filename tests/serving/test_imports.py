@@ -18,6 +18,11 @@ PURE = [
     "rest/tensor_json",
     "core/aspired_version_policy",
     "sources/version_policy",
+    "batching/batch_queue",
+    "batching/merge",
+    "batching/padding",
+    "batching/run_pace",
+    "monitoring/prometheus_exporter",
 ]
 
 
@@ -67,6 +72,14 @@ def under(names, *roots):
         (
             "http2/*.py",
             {"serving.grpc", "serving.rest", "serving.core", "serving.server_core", "serving.data_plane", *TENSORFLOW},
+        ),
+        (
+            "batching/*.py",
+            {"serving.core", "serving.sources", "serving.server_core", "serving.data_plane", *TRANSPORTS, *TENSORFLOW},
+        ),
+        (
+            "monitoring/*.py",
+            {"serving.core", "serving.servables", "serving.batching", "serving.config", *TRANSPORTS, *TENSORFLOW},
         ),
     ],
 )
