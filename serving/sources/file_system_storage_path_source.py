@@ -129,7 +129,7 @@ def _warn(model: ModelConfig, found: Mapping[int, str], versions: Sequence[int])
     if isinstance(model.policy, Specific):
         for version in sorted(model.policy.versions - found.keys()):
             log.warning(
-                "Version %d of servable %s, which was requested to be served as a specific version in the "
+                "Version %d of servable %s, which was requested to be served as a 'specific' version in the "
                 "servable's version policy, was not found in the file system",
                 version,
                 model.name,

@@ -46,12 +46,12 @@ def version_number(name: str) -> int | None:
 
 
 def versions_found(names: Iterable[str]) -> dict[int, str]:
-    """Version to name of its folder; of two names of one version (`1`, `001`) the first in order is used."""
+    """Version to name of its folder; of two names of one version (`1`, `001`) the last in order is used."""
     found: dict[int, str] = {}
     for name in sorted(names):
         number = version_number(name)
         if number is not None:
-            found.setdefault(number, name)
+            found[number] = name
     return found
 
 

@@ -1,6 +1,5 @@
 """Random lists, failures and requests against one manager."""
 
-import itertools
 import time
 
 from hypothesis import HealthCheck, settings
@@ -15,7 +14,6 @@ from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.core.servable_request import ServableRequest
 from serving.core.servable_state import ManagerState
-from serving.core.servable_state_monitor import ServableStateMonitor
 from serving.errors import DataLoss, NotFound
 
 START, LOADING, AVAILABLE, UNLOADING, END = ManagerState
@@ -26,6 +24,15 @@ FOLLOWS = {
     AVAILABLE: {UNLOADING},
     UNLOADING: {END},
     END: {START},
+}
+UNDER_WAY = {
+    State.LOAD_REQUESTED,
+    State.LOAD_APPROVED,
+    State.LOADING,
+    State.UNLOAD_REQUESTED,
+    State.QUIESCED,
+    State.UNLOADING,
+    State.DISABLED,
 }
 VERSIONS = st.sets(st.integers(1, 4), max_size=3)
 
@@ -47,23 +54,21 @@ class Loader:
 
 
 class Manager(RuleBasedStateMachine):
-    """One stream, `m`; a second one, whose loads come last, tells when the manager has nothing left to do."""
+    """One stream, `m`, whose versions are loaded on the manager's own thread."""
+
+    threads = 0
 
     def __init__(self):
         super().__init__()
         bus = EventBus()
         self.states, self.illegal, self.gaps = {}, [], []
         bus.subscribe(self.see)
-        self.monitor = ServableStateMonitor(bus)
-        self.manager = AspiredVersionsManager(bus, ManagerOptions(RetryOptions(0, 0)))
-        self.numbers = itertools.count(1)
+        self.manager = AspiredVersionsManager(bus, ManagerOptions(RetryOptions(0, 0), self.threads, self.threads))
         self.asked, self.applied = set(), set()
         self.handles = []
 
     def see(self, state):
         """Checks each event as it comes."""
-        if state.id.name != "m":
-            return
         before = self.states.get(state.id.version)
         if state.state not in FOLLOWS[before]:
             self.illegal.append((state.id.version, before, state.state))
@@ -79,9 +84,29 @@ class Manager(RuleBasedStateMachine):
         """Waits until the manager has done all it can."""
         if not self.asked & self.going():
             self.applied = self.asked
-        barrier = ServableId("z", next(self.numbers))
-        self.manager.set_aspired_versions("z", [ServableData(barrier, Loader(0, fails=False))])
-        assert self.monitor.wait_until(barrier, AVAILABLE, 10)
+        deadline = time.monotonic() + 10
+        while not self.is_settled():
+            assert time.monotonic() < deadline, self.states
+            time.sleep(0.0002)
+
+    def is_settled(self):
+        """Whether every list that need not wait is carried out."""
+        manager = self.manager
+        with manager._wake:
+            known = {h.id.version: h.state for h in manager._basic.harnesses("m")}
+            return (
+                not manager._awake
+                and not manager._unread
+                and all(manager._must_wait(name, versions) for name, versions in manager._pending.items())
+                and manager._next_action() is None
+                and self.applied <= known.keys()
+                and not set(known.values()) & UNDER_WAY
+                and all(state is not State.QUIESCING or version in self.held() for version, state in known.items())
+            )
+
+    def held(self):
+        """The versions that requests hold."""
+        return {handle.id.version for handle in self.handles}
 
     @rule(versions=VERSIONS, failing=VERSIONS)
     def aspire(self, versions, failing):
@@ -105,18 +130,10 @@ class Manager(RuleBasedStateMachine):
         if not self.handles:
             return
         handle = self.handles.pop(0)
-        if handle.id.version in self.going() - {other.id.version for other in self.handles}:
-            if not self.asked & (self.going() - {handle.id.version}):
-                self.applied = self.asked
-            handle.release()
-            while self.state(handle.id) in (State.QUIESCING, State.QUIESCED, State.UNLOADING):
-                time.sleep(0.001)  # END is published just before it is over
+        if not self.asked & (self.going() - ({handle.id.version} - self.held())):
+            self.applied = self.asked
         handle.release()
         self.settle()
-
-    def state(self, servable_id):
-        """Where the manager's harness of a version is."""
-        return next((h.state for h in self.manager._basic.harnesses("m") if h.id == servable_id), None)
 
     @invariant()
     def every_event_follows_from_the_one_before(self):
@@ -156,7 +173,14 @@ class Manager(RuleBasedStateMachine):
         assert set(self.states.values()) <= {END}
 
 
+class ManagerWithThreads(Manager):
+    """The same with loads and unloads on threads of their own."""
+
+    threads = 2
+
+
+OFTEN = settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
 TestManager = Manager.TestCase
-TestManager.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestManager.settings = OFTEN
+TestManagerWithThreads = ManagerWithThreads.TestCase
+TestManagerWithThreads.settings = OFTEN

@@ -80,9 +80,9 @@ def test_two_names_of_one_version(folders, caplog):
     with caplog.at_level(logging.WARNING):
         said = Polled(ModelConfig("m", folders("1", "001"))).poll()
 
-    assert [("m", {1: "001"})] == said
+    assert [("m", {1: "1"})] == said
     assert (
-        "Duplicate version directories detected. Version 1 will be loaded from 001, 1 will be ignored."
+        "Duplicate version directories detected. Version 1 will be loaded from 1, 001 will be ignored."
     ) in caplog.text
 
 
@@ -106,7 +106,7 @@ def test_a_specific_version_that_is_not_there_is_warned_about(folders, caplog):
         polled.poll()
         polled.poll()
 
-    assert 2 == caplog.text.count("Version 3 of servable m, which was requested to be served as a specific version")
+    assert 2 == caplog.text.count("Version 3 of servable m, which was requested to be served as a 'specific' version")
 
 
 def test_one_missing_base_path_keeps_every_model_as_it_is(folders, tmp_path, caplog):

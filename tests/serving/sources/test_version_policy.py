@@ -48,4 +48,4 @@ def test_which_versions_are_aspired(policy, expected):
 
 def test_two_names_of_one_version():
     """One is used."""
-    assert {1: "001"} == versions_found(["1", "001"])
+    assert {1: "1"} == versions_found(["1", "001"])
