@@ -297,7 +297,7 @@ def test_equal_ports_mean_no_rest(start, place, tmp_path):
     place("plus_1", tmp_path / "plus", 1)
     port = free_ports(1)[0]
     server = start(f"--port={port}", f"--rest_api_port={port}", f"--model_base_path={tmp_path / 'plus'}", ports=False)
-    server.grpc_port = port
+    server.target = f"127.0.0.1:{port}"
     wait(lambda: server.process.poll() is not None or server.listens(port), 60)
 
     assert server.process.poll() is None, server.output()

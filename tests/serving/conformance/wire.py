@@ -120,6 +120,7 @@ class Server:
                 stdout=out,
                 stderr=err,
             )
+        self.target = f"127.0.0.1:{self.grpc_port}"
         self._channel: grpc.Channel | None = None
 
     def output(self) -> str:
@@ -159,10 +160,10 @@ class Server:
 
     @property
     def channel(self) -> grpc.Channel:
-        """The channel to its TCP port."""
+        """The channel to its port."""
         if self._channel is None:
             options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-            self._channel = grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}", options)
+            self._channel = grpc.insecure_channel(self.target, options)
         return self._channel
 
     def rest(
