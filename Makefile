@@ -19,8 +19,8 @@ demo: setup ## train, release, serve, promote and roll back a model on this mach
 test: setup ## run the tests
 	@$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder
 
-bench: setup ## measure engine overhead and version switches; prints a table
-	@$(BIN)/python tests/bench.py
+bench: setup ## measure the engine, version switches, and the server beside its peers (QUICK=1, ONLY=serving, PEERS=a,b)
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only=$(ONLY)) $(if $(PEERS),--peers=$(PEERS))
 
 render: setup ## write workflows/rendered from the Hera workflows
 	@$(BIN)/shipway render

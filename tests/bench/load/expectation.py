@@ -1,0 +1,67 @@
+"""Does an answer hold the right numbers? The same question for every server, whatever its message looks like."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tests.bench.load.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CHECKED = 4
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+
+
+class Expectation:
+    """Checks the first answers of a connection in full, and that none of the later ones is empty.
+
+    `expected` is the row of float32 that the model gives, by TensorFlow itself.
+    """
+
+    def __init__(self, expected: Sequence[float], *, is_json: bool) -> None:
+        self._expected = np.asarray(expected, np.float32)
+        self._holds = json_holds if is_json else bytes_hold
+        self._left = CHECKED
+
+    def check(self, answer: bytes) -> None:
+        """Raises BadAnswer if the answer is not the right one."""
+        if self._left > 0:
+            if not self._holds(answer, self._expected):
+                raise BadAnswer(f"the answer does not hold the expected numbers: {answer[:200]!r}")
+            self._left -= 1
+        elif len(answer) < len(self._expected):
+            raise BadAnswer(f"the answer has {len(answer)} bytes for {len(self._expected)} numbers")
+
+
+def bytes_hold(answer: bytes, expected: np.ndarray[Any, Any]) -> bool:
+    """Whether the numbers stand in the message as consecutive little-endian float32, which all packed fields are."""
+    count = len(expected)
+    starts = range(len(answer) - 4 * count + 1)
+    return any(_close(np.frombuffer(answer, "<f4", count, start), expected) for start in starts)
+
+
+def json_holds(answer: bytes, expected: np.ndarray[Any, Any]) -> bool:
+    """Whether the numbers stand in the document one after another, at any depth."""
+    numbers = np.asarray(list(_numbers(json.loads(answer))), np.float64)
+    count = len(expected)
+    starts = range(len(numbers) - count + 1)
+    return any(_close(numbers[start : start + count], expected) for start in starts)
+
+
+def _close(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(found, expected, rtol=RELATIVE, atol=ABSOLUTE))
+
+
+def _numbers(node: Any) -> Iterator[float]:
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _numbers(child)
+    elif isinstance(node, (int, float)) and not isinstance(node, bool):
+        yield float(node)
