@@ -30,14 +30,17 @@ RESPONSE_HEADERS = (
 )
 
 
-def status_message(message: str) -> bytes:
-    """A message as the value of `grpc-message`: cut, and percent-encoded.
+def cut_message(message: str) -> bytes:
+    """A message as UTF-8, cut if it is long.
 
-    Source: TF Serving model_servers/grpc_status_util.cc at 2.20.0 (the cut).
+    Source: TF Serving model_servers/grpc_status_util.cc at 2.20.0.
     """
     raw = message.encode("utf-8", "replace")
-    if len(raw) > _MAX_MESSAGE_BYTES:
-        raw = raw[:_MAX_MESSAGE_BYTES] + b"...TRUNCATED"
+    return raw if len(raw) <= _MAX_MESSAGE_BYTES else raw[:_MAX_MESSAGE_BYTES] + b"...TRUNCATED"
+
+
+def percent_encoded(raw: bytes) -> bytes:
+    """Bytes as `grpc-message` carries them."""
     return b"".join(map(_ENCODED.__getitem__, raw))
 
 
@@ -45,7 +48,7 @@ def trailers(code: Code, message: str, metadata: Headers) -> list[tuple[bytes, b
     """The trailers of an answer; a message that is empty is left out."""
     fields = [(b"grpc-status", b"%d" % code)]
     if message:
-        fields.append((b"grpc-message", status_message(message)))
+        fields.append((b"grpc-message", percent_encoded(cut_message(message))))
     return fields + [(name, _encoded(name, value)) for name, value in metadata]
 
 

@@ -9,6 +9,8 @@ from serving.http2 import frames
 from serving.http2.errors import ConnectionFailure, ErrorCode
 
 _SETTING_SIZE = 6
+# Clients that take frames of 16 MB do not make this server write one.
+_MAX_PIECE = 1 << 17
 
 
 class PeerSettings:
@@ -40,4 +42,4 @@ class PeerSettings:
         if number == frames.MAX_FRAME_SIZE:
             if not frames.DEFAULT_MAX_FRAME_SIZE <= value < 1 << 24:
                 raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"SETTINGS_MAX_FRAME_SIZE is {value}")
-            self.max_frame_size = value
+            self.max_frame_size = min(value, _MAX_PIECE)

@@ -10,6 +10,7 @@ from serving.http2.connection import Connection
 from serving.http2.errors import ErrorCode
 
 if TYPE_CHECKING:
+    from serving.http2.sender import Sender
     from serving.http2.server import Http2Server
 
 # So much of large bodies is copied into one write.
@@ -65,15 +66,26 @@ class Http2Protocol(asyncio.Protocol):
         if transport is None:
             return
         sender = connection.sender
-        sender.fill(_WRITE_SIZE)
-        while sender.output:
+        if sender.has_bodies:
+            self._write_bodies(transport, sender)
+        elif sender.output:
             transport.write(b"".join(sender.output))
             sender.output.clear()
-            sender.fill(_WRITE_SIZE)
         if connection.is_over:
             transport.close()
         elif sender.paused and transport.get_write_buffer_size() > _MAX_UNREAD:
             transport.abort()
+
+    def _write_bodies(self, transport: asyncio.Transport, sender: Sender) -> None:
+        """As much as the socket takes at once; the loop tells late that it is full (`pause_writing`)."""
+        while not transport.get_write_buffer_size():
+            sender.fill(_WRITE_SIZE)
+            if not sender.output:
+                return
+            transport.write(b"".join(sender.output))
+            sender.output.clear()
+        if not sender.paused:
+            self._wake()
 
     def pause_writing(self) -> None:
         """The peer reads slower than it asks: large bodies wait."""

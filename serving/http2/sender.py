@@ -83,6 +83,11 @@ class Sender:
         self.control(frames.header_frames(stream.id, head, frames.END_STREAM, self._peer.max_frame_size))
         self._connection.finished(stream)
 
+    @property
+    def has_bodies(self) -> bool:
+        """Whether bodies wait."""
+        return bool(self._waiting)
+
     def fill(self, limit: int) -> None:
         """Moves about `limit` bytes of the bodies that wait to `output`, in turns."""
         while self._waiting and limit > 0 and self._window_left > 0 and not self.paused:

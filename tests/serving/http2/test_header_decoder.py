@@ -1,0 +1,56 @@
+"""What is kept of header blocks never differs from what they say."""
+
+import hpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.http2.errors import ConnectionFailure, ErrorCode
+from serving.http2.header_decoder import HeaderDecoder
+
+NAMES = st.sampled_from([b":path", b"content-type", b"grpc-timeout", b"x-a", b"x-b"])
+VALUES = st.sampled_from([b"", b"1", b"10S", b"application/grpc", b"x" * 1500])
+LISTS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
+
+
+@given(st.lists(st.one_of(LISTS, st.sampled_from([50, 100, 4096])), max_size=30))
+def test_a_kept_block_says_what_a_decoder_would_say(steps):
+    """Through entries added, evicted and tables resized; a number is a new size of the table."""
+    encoder, plain, kept = hpack.Encoder(), hpack.Decoder(), HeaderDecoder(1 << 16)
+    for step in steps:
+        if isinstance(step, int):
+            # The library's encoder forgets a size that is set to what it is.
+            if step != encoder.header_table_size:
+                encoder.header_table_size = step
+            continue
+        block = encoder.encode(step)
+        for data in (block, block) if _is_plain(block) else (block,):
+            expected = [tuple(pair) for pair in plain.decode(data, raw=True)]
+            assert expected == list((kept.known(data) or kept.decode(data)).headers)
+
+
+def _is_plain(block):
+    """Whether a block may be sent twice to a decoder: it has only references to tables."""
+    return all(byte & 0x80 for byte in block)
+
+
+def test_a_block_that_is_sent_again_is_decoded_once():
+    """The same object, then."""
+    encoder, decoder = hpack.Encoder(), HeaderDecoder(1 << 14)
+    headers = [(b":path", b"/s/m"), (b"x", b"y")]
+    decoder.decode(encoder.encode(headers))
+    block = encoder.encode(headers)
+    first = decoder.decode(block)
+
+    assert first is decoder.known(block)
+    decoder.decode(encoder.encode([(b"x", b"z")]))
+    assert decoder.known(block) is None
+
+
+@pytest.mark.parametrize("block", [b"\x80", b"\xff", b"\xff" * 20, b"\x40", b"\x00\x81\xff\x01a", b"\x82\x3f\xe1\x1f"])
+def test_damaged_blocks_end_the_connection(block):
+    """The table is out of step from there on."""
+    with pytest.raises(ConnectionFailure) as caught:
+        HeaderDecoder(1 << 14).decode(block)
+
+    assert ErrorCode.COMPRESSION_ERROR == caught.value.code
