@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from serving.config.model_config import ModelServerConfig
 from serving.config.model_config_file import read_models_config
+from serving.config.text_proto import read_text_proto
 from serving.errors import InvalidArgument, Unimplemented
 
 if TYPE_CHECKING:
@@ -49,8 +50,13 @@ def check_addresses(options: ServerOptions) -> None:
 
 
 def check_session(options: ServerOptions) -> None:
-    """Refuses options of batching and of sessions that contradict each other. Raises InvalidArgument."""
-    if options.batching_parameters_file and not options.enable_batching:
+    """Refuses options of batching and of sessions that contradict each other, and their files if they are none.
+
+    Raises: InvalidArgument, NotFound.
+    """
+    if options.enable_batching:
+        _check_batching_parameters(options.batching_parameters_file)
+    elif options.batching_parameters_file:
         raise InvalidArgument(
             "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
         )
@@ -64,6 +70,8 @@ def check_session(options: ServerOptions) -> None:
             "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
             "separately. You cannot configure all."
         )
+    if options.tensorflow_session_config_file:
+        _check_session_config(options.tensorflow_session_config_file)
 
 
 def check_unsupported(options: ServerOptions) -> None:
@@ -84,6 +92,19 @@ def check_unsupported(options: ServerOptions) -> None:
             "There are no factories of thread pools here, leave thread_pool_factory_config_file empty. "
             f"Received: {options.thread_pool_factory_config_file}"
         )
+
+
+def _check_batching_parameters(path: str) -> None:
+    if path:
+        from serving.batching.batching_parameters import read_batching_parameters
+
+        read_batching_parameters(path)
+
+
+def _check_session_config(path: str) -> None:
+    from tensorflow.core.protobuf import config_pb2
+
+    read_text_proto(path, config_pb2.ConfigProto())
 
 
 def _config(options: ServerOptions) -> ModelServerConfig:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from serving.errors import InvalidArgument, NotFound
+from serving.config.text_proto import read_text_proto
+from serving.errors import InvalidArgument
 
 # ConfigProto(use_per_session_threads=True): a model that blocks must not starve another.
 DEFAULT = b"\x48\x01"
@@ -32,7 +32,9 @@ def session_config(
         )
     from tensorflow.core.protobuf import config_pb2
 
-    config = _parsed(config_file, config_pb2.ConfigProto()) if config_file else config_pb2.ConfigProto()
+    config: Any = config_pb2.ConfigProto()
+    if config_file:
+        read_text_proto(config_file, config)
     config.use_per_session_threads = True
     both = 0 if max(intra_op_parallelism, inter_op_parallelism) > 0 else session_parallelism
     if both or intra_op_parallelism:
@@ -40,14 +42,3 @@ def session_config(
     if both or inter_op_parallelism:
         config.inter_op_parallelism_threads = both or inter_op_parallelism
     return bytes(config.SerializeToString())
-
-
-def _parsed(file: str, config: Any) -> Any:
-    from google.protobuf import text_format
-
-    try:
-        return text_format.Parse(Path(file).read_bytes(), config)
-    except FileNotFoundError:
-        raise NotFound(f"{file}; No such file or directory") from None
-    except (text_format.ParseError, UnicodeDecodeError, OSError):
-        raise InvalidArgument(f"Invalid protobuf file: '{file}'") from None

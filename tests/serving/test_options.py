@@ -126,7 +126,15 @@ PARALLEL = [f"--tensorflow_{kind}_parallelism=1" for kind in ("session", "intra_
         ([BASE, "--use_alts_credentials", "--ssl_config_file=/s"], f"INVALID_ARGUMENT: {TWICE_SECURE}"),
         ([], f"INVALID_ARGUMENT: {NO_MODEL}"),
         ([BASE, "--batching_parameters_file=/b"], f"INVALID_ARGUMENT: {NO_BATCHING}"),
-        ([BASE, "--batching_parameters_file=/b", "--enable_batching"], None),
+        ([BASE, "--enable_batching"], None),
+        (
+            [BASE, "--batching_parameters_file=/nowhere/b", "--enable_batching"],
+            "NOT_FOUND: /nowhere/b; No such file or directory",
+        ),
+        (
+            [BASE, "--tensorflow_session_config_file=/nowhere/s"],
+            "NOT_FOUND: /nowhere/s; No such file or directory",
+        ),
         ([BASE, *PARALLEL], f"INVALID_ARGUMENT: {ALL_PARALLEL}"),
         ([BASE, *PARALLEL[:2]], None),
         (["--model_config_file=/nowhere/m"], "NOT_FOUND: /nowhere/m; No such file or directory"),
@@ -184,6 +192,20 @@ def test_the_first_config(tmp_path):
     assert ModelServerConfig((ModelConfig("default", "/b"),)) == first_config(options("--model_base_path=/b"))
     assert ModelServerConfig((ModelConfig("m", "/m"),)) == first_config(options(BASE, f"--model_config_file={path}"))
     assert ModelServerConfig() == first_config(ServerOptions(), own_source=True)
+
+
+def test_files_that_are_no_such_messages(tmp_path, capsys):
+    """Refused before anything is loaded, with the parser's reason on stderr."""
+    path = tmp_path / "file"
+    path.write_text("nonsense: 1")
+    refused = f"INVALID_ARGUMENT: Invalid protobuf file: '{path}'"
+
+    assert refused == refusal(options(BASE, "--enable_batching", f"--batching_parameters_file={path}"))
+    assert refused == refusal(options(BASE, f"--tensorflow_session_config_file={path}"))
+    assert [
+        f'Error parsing text-format {name}: 1:9: Message type "{name}" has no field named "nonsense".'
+        for name in ("tensorflow.serving.BatchingParameters", "tensorflow.ConfigProto")
+    ] == capsys.readouterr().err.splitlines()
 
 
 def test_one_port_for_both_is_logged(caplog):
