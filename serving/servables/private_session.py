@@ -9,12 +9,13 @@ import importlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Array = NDArray[Any]
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
 MODULE = "tensorflow.python.client._pywrap_tf_session"
 ENTRY_POINTS = (
     "PyGraph",

@@ -6,10 +6,13 @@ extension module that runs sessions. Only a process that is nothing but a server
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import importlib.util
 import logging
 import sys
+import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # tensorflow.core and the packages below it have nothing in their __init__ that runs.
 _STUBS = ("tensorflow", "tensorflow.python", "tensorflow.python.client")
+_LIBRARY = "libtensorflow_cc.so.2"
 
 
 class _Stub(ModuleType):
@@ -29,6 +33,13 @@ class _Stub(ModuleType):
     def __getattr__(self, name: str) -> Any:
         message = f"{self.__name__}.{name} is not there: this server runs without TensorFlow's Python API"
         raise AttributeError(message)
+
+
+def preload() -> None:
+    """Starts to load TensorFlow's library, a quarter of a second, on a thread while the caller imports other things."""
+    folder = _folder()
+    if folder is not None and "tensorflow" not in sys.modules:
+        threading.Thread(target=_load, args=(folder / _LIBRARY,), name="tensorflow-preload", daemon=True).start()
 
 
 def use() -> bool:
@@ -55,6 +66,12 @@ def use() -> bool:
 def _folder() -> Path | None:
     spec = importlib.util.find_spec("tensorflow")
     return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _load(library: Path) -> None:
+    """Whatever fails here fails again, with a message, where the library is needed."""
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(str(library))
 
 
 def _stub(name: str, folder: Path) -> ModuleType:

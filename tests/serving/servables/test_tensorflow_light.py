@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[3]
 ASK = """
 import json, sys
 from serving.servables import tensorflow_light
-before = {"tensorflow"} & set(sys.modules)
+before = {"tensorflow", "numpy"} & set(sys.modules)
+tensorflow_light.preload()
 light = tensorflow_light.use(), tensorflow_light.use()
 import numpy as np
 from serving.errors import ServingError
