@@ -5,12 +5,14 @@ from __future__ import annotations
 # The loop answers for every model, so a run on it delays all others by as much as it takes. To hand a run to a thread
 # and back costs about 0.1 ms of processor time; above 1 ms that is under a tenth of the run itself.
 QUICK_S = 1e-3
-# Down by half of the difference, up by no more than a quarter: what is measured is wall time, which other processes
-# only ever make longer, now and then a hundredfold. What has really become slow is found out in some 15 runs at most.
+# Down by half of the difference, up by no more than a quarter: one run may meet anything. What has become slow is
+# found out in some 15 measurements.
 _DOWN, _UP = 0.5, 1.25
 # The first run builds what TensorFlow builds lazily.
 _MIN_RUNS = 3
 _STEPS = 32
+# Reading a thread's own clock is a system call, up to 5 us; so only every so many runs on the loop are measured.
+_EVERY = 16
 
 
 class RunCost:
@@ -23,9 +25,19 @@ class RunCost:
         self._quick_s = quick_s
         self._seconds = [float("inf")] * _STEPS
         self._runs = 0
+        self._unmeasured = 0
+
+    def is_due(self) -> bool:
+        """Whether the next run on the event loop should be measured; only that thread asks."""
+        self._unmeasured = (self._unmeasured + 1) % _EVERY
+        return not self._unmeasured
 
     def record(self, rows: int, seconds: float) -> None:
-        """Takes note of one run that succeeded."""
+        """Takes note of one run that succeeded.
+
+        Args:
+          seconds: By time.thread_time(): wall time is mostly that of waiting, for the interpreter and for a processor.
+        """
         step = min(rows.bit_length(), _STEPS - 1)
         known = self._seconds[step]
         if seconds < known < float("inf"):
