@@ -17,6 +17,11 @@ PURE = [
     "rest/json_tensor",
     "rest/tensor_json",
     "core/aspired_version_policy",
+    "core/readiness",
+    "config/config_checks",
+    "config/model_config",
+    "config/text_tokens",
+    "config/text_proto_error",
     "sources/version_policy",
     "batching/batch_queue",
     "batching/merge",
@@ -62,6 +67,18 @@ def under(names, *roots):
             "servables/*.py",
             {"serving.sources", "serving.server", "serving.server_core", "serving.data_plane", *TRANSPORTS},
         ),
+        (
+            "config/*.py",
+            {
+                "serving.core",
+                "serving.servables",
+                "serving.batching",
+                "serving.server",
+                "serving.server_core",
+                "serving.data_plane",
+                *TRANSPORTS,
+            },
+        ),
         ("server_core.py", {"serving.data_plane", "serving.server", *TRANSPORTS, *TENSORFLOW}),
         ("data_plane.py", {"serving.server", *TRANSPORTS, *TENSORFLOW}),
         (
@@ -105,10 +122,3 @@ def test_the_command_line_is_read_without_heavy_imports():
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert "set()\n" == result.stdout
-
-
-def test_the_private_entry_point_of_tensorflow_is_still_there():
-    """serving/servables/session_runner.py falls back to Session.run without it, 8 times slower."""
-    import tensorflow as tf
-
-    assert callable(tf.compat.v1.Session._make_callable_from_options)
