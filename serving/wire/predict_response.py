@@ -45,7 +45,7 @@ def encode_predict_response(spec: ModelSpec, outputs: Mapping[str, Array], *, as
 def _append_output(parts: list[bytes], alias: str, array: Array, as_tensor_content: bool) -> None:  # noqa: FBT001
     field = BY_DTYPE.get(array.dtype) if _LITTLE_ENDIAN else None
     if field is None:
-        tensor = _tensor_by_protobuf(array)
+        tensor = _tensor_by_protobuf(array, as_tensor_content)
         parts += [_head(alias, len(tensor)), tensor]
         return
     tag, payload = _content(array, field) if as_tensor_content else _typed_values(array, field)
@@ -125,7 +125,7 @@ def _field_by_protobuf(name: str, values: list[int]) -> bytes:
     return bytes(tensor_pb2.TensorProto(**{name: values}).SerializeToString())
 
 
-def _tensor_by_protobuf(array: Array) -> bytes:
+def _tensor_by_protobuf(array: Array, as_tensor_content: bool) -> bytes:  # noqa: FBT001
     from serving.servables.tensor_proto import from_array
 
-    return bytes(from_array(array).SerializeToString())
+    return bytes(from_array(array, as_tensor_content=as_tensor_content).SerializeToString())

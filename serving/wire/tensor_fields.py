@@ -1,15 +1,15 @@
-"""Which numpy dtype and which TensorProto field belong to a DataType, by number, so that no proto need be imported.
-
-Source: TensorFlow core/framework/types.proto and tensor.proto.
-"""
+"""How the typed values of each DataType lie on the wire. Source: TensorFlow core/framework/tensor.proto at 2.20.0."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import ml_dtypes
-import numpy as np
+from serving.servables.dtypes import DTYPES, DType
+from serving.wire.varint import encode_varint
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Form(Enum):
@@ -22,7 +22,7 @@ class Form(Enum):
 
 
 class Field(NamedTuple):
-    """One dtype's typed values: `name` is TensorProto's field for them, `tag` its key on the wire."""
+    """One DataType's typed values: `name` is TensorProto's field for them, `tag` its key on the wire."""
 
     number: int
     dtype: np.dtype[Any]
@@ -31,23 +31,28 @@ class Field(NamedTuple):
     form: Form
 
 
-FIELDS = (
-    Field(1, np.dtype(np.float32), "float_val", b"\x2a", Form.FIXED),
-    Field(2, np.dtype(np.float64), "double_val", b"\x32", Form.FIXED),
-    Field(3, np.dtype(np.int32), "int_val", b"\x3a", Form.VARINT),
-    Field(4, np.dtype(np.uint8), "int_val", b"\x3a", Form.VARINT),
-    Field(5, np.dtype(np.int16), "int_val", b"\x3a", Form.VARINT),
-    Field(6, np.dtype(np.int8), "int_val", b"\x3a", Form.VARINT),
-    Field(7, np.dtype(np.object_), "string_val", b"\x42", Form.BYTES),
-    Field(8, np.dtype(np.complex64), "scomplex_val", b"\x4a", Form.FIXED),
-    Field(9, np.dtype(np.int64), "int64_val", b"\x52", Form.VARINT),
-    Field(10, np.dtype(np.bool_), "bool_val", b"\x5a", Form.VARINT),
-    Field(14, np.dtype(ml_dtypes.bfloat16), "half_val", b"\x6a", Form.BITS),
-    Field(17, np.dtype(np.uint16), "int_val", b"\x3a", Form.VARINT),
-    Field(18, np.dtype(np.complex128), "dcomplex_val", b"\x62", Form.FIXED),
-    Field(19, np.dtype(np.float16), "half_val", b"\x6a", Form.BITS),
-    Field(22, np.dtype(np.uint32), "uint32_val", b"\x82\x01", Form.VARINT),
-    Field(23, np.dtype(np.uint64), "uint64_val", b"\x8a\x01", Form.VARINT),
-)
+_LENGTH_DELIMITED = 2
+_FORMS = {
+    "float_val": (5, Form.FIXED),
+    "double_val": (6, Form.FIXED),
+    "int_val": (7, Form.VARINT),
+    "string_val": (8, Form.BYTES),
+    "scomplex_val": (9, Form.FIXED),
+    "int64_val": (10, Form.VARINT),
+    "bool_val": (11, Form.VARINT),
+    "dcomplex_val": (12, Form.FIXED),
+    "half_val": (13, Form.BITS),
+    "uint32_val": (16, Form.VARINT),
+    "uint64_val": (17, Form.VARINT),
+}
+
+
+def _field(dtype: DType) -> Field:
+    number, form = _FORMS[dtype.field]
+    return Field(dtype.number, dtype.numpy, dtype.field, encode_varint(number << 3 | _LENGTH_DELIMITED), form)
+
+
+# Four-bit integers and float8 are rare enough to be left to protobuf.
+FIELDS = tuple(_field(dtype) for dtype in DTYPES if dtype.field in _FORMS and dtype.name not in {"int4", "uint4"})
 BY_NUMBER = {field.number: field for field in FIELDS}
 BY_DTYPE = {field.dtype: field for field in FIELDS}

@@ -235,6 +235,8 @@ UNUSUAL = {
     "incomplete varint": field(2, X + field(2, b"\x08\x09" + SHAPE_2 + field(10, b"\x01\x80"))),
     "eleven-byte varint": field(2, X + field(2, b"\x08\x09" + SHAPE_2 + field(10, b"\x01" + b"\x80" * 10 + b"\x01"))),
     "varint over 64 bits": field(2, X + field(2, b"\x08\x09" + SHAPE_2 + field(10, b"\x01" + b"\xff" * 9 + b"\x7f"))),
+    "bool content that is neither 0 nor 1": field(2, X + field(2, b"\x08\x0a" + SHAPE_2 + field(4, b"\1\2"))),
+    "bool content": field(2, X + field(2, b"\x08\x0a" + SHAPE_2 + field(4, b"\1\0"))),
     "big bool": field(2, X + field(2, b"\x08\x0a" + SHAPE_2 + field(11, b"\x05\x80\x02"))),
     "dtype that does not exist": field(2, X + field(2, b"\x08\x63" + SHAPE_2 + field(5, ONE + TWO))),
     "dtype of two bytes": field(2, X + field(2, b"\x08\x81\x00" + SHAPE_2 + field(5, ONE + TWO))),

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as npst
 from tensorflow_serving.apis import predict_pb2
 
 from serving.model_spec import ModelSpec
+from serving.servables.tensor_proto import from_array
 from serving.wire.predict_response import encode_predict_response
 from serving.wire.tensor_fields import BY_DTYPE, Form
 
@@ -106,6 +107,16 @@ def test_tensor_content_holds_the_arrays_memory(dtype, shape):
     assert list(shape) == [dim.size for dim in tensor.tensor_shape.dim]
     assert array.tobytes() == tensor.tensor_content
     assert {"dtype", "tensor_shape", "tensor_content"} >= {field.name for field, _ in tensor.ListFields()}
+
+
+@pytest.mark.parametrize("array", [np.array([b"ab", b"c"]), np.ones(2, ">f4"), np.ones(2, ml_dtypes.float8_e5m2)])
+@pytest.mark.parametrize("as_tensor_content", [False, True])
+def test_what_the_wire_codec_does_not_know_is_written_by_protobuf(array, as_tensor_content):
+    """Arrays of fixed-width bytes, foreign byte orders, float8."""
+    body = encode_predict_response(SPEC, {"y": array}, as_tensor_content=as_tensor_content)
+
+    expected = from_array(array, as_tensor_content=as_tensor_content)
+    assert expected == predict_pb2.PredictResponse.FromString(body).outputs["y"]
 
 
 def test_tensor_content_of_strings_is_lengths_then_values():
