@@ -45,7 +45,8 @@ class Http2Protocol(asyncio.Protocol):
             self._transport.abort()
             return
         # Every write goes out at once, and a full socket is known at once: the turn's writes are one already.
-        self._transport.set_write_buffer_limits(high=0)
+        # TLS layers compare with `>=`, so 0 would stand for "always full".
+        self._transport.set_write_buffer_limits(high=1, low=0)
         self._server.connections.add(self)
         self.flush()
 
