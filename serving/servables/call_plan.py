@@ -30,16 +30,18 @@ class CallPlan:
 
     @cached_property
     def asked(self) -> tuple[str, ...]:
-        """What the graph is asked for: no repeats, and nothing that is fed, which TensorFlow refuses to fetch."""
-        return tuple(name for name in dict.fromkeys(self.fetches) if name not in self.feeds)
+        """What the graph is asked for, sorted: no repeats, and nothing that is fed, which TensorFlow would refuse."""
+        return tuple(sorted(set(self.fetches) - set(self.feeds)))
 
     @cached_property
     def _fits(self) -> list[np.dtype[Any] | None]:
         return [found.numpy if (found := dtypes.BY_NUMBER.get(number)) else None for number in self.numbers]
 
     @cached_property
-    def _plain(self) -> bool:
-        return self.asked == self.fetches
+    def _picks(self) -> list[int]:
+        """Where each fetch is among what was asked for and, behind that, what was fed; empty: they are the same."""
+        pool = [*self.asked, *self.feeds]
+        return [] if self.asked == self.fetches else [pool.index(name) for name in self.fetches]
 
     def run(self, arrays: list[Array], call: Callable[[list[Array]], list[Any]] | None) -> list[Array]:
         """The fetches' values; `call` answers asked, None: there are none.
@@ -54,12 +56,10 @@ class CallPlan:
             values = [_as_array(value) for value in call(arrays)] if call else []
         except Exception as error:  # noqa: BLE001 - only TensorFlow's become another
             raise as_serving_error(error) from None
-        return values if self._plain else self._spread(arrays, values)
-
-    def _spread(self, arrays: list[Array], values: list[Array]) -> list[Array]:
-        by_name = dict(zip(self.feeds, arrays, strict=True))
-        by_name.update(zip(self.asked, values, strict=True))
-        return [by_name[name] for name in self.fetches]
+        if not self._picks:
+            return values
+        pool = values + arrays
+        return [pool[index] for index in self._picks]
 
     def _fitted(self, arrays: Sequence[Array]) -> list[Array]:
         """The arrays in the machine's byte order; refused in the order in which DirectSession::Run counts them."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from numpy.typing import NDArray
 
@@ -60,6 +61,8 @@ class Session:
         self._lock = threading.Lock()
         self._plans: dict[_Key, CallPlan] = {}
         self._calls: dict[_Key, Call] = {}
+        # Calls that differ in the order of their fetches share what TensorFlow made.
+        self._made: WeakValueDictionary[_Key, Any] = WeakValueDictionary()
         self._timed: set[_Key] = set()
         self._last_s = 0.0
 
@@ -99,7 +102,7 @@ class Session:
         call = self._calls.get(key)
         if call is None:
             with self._lock:
-                call = _caller_threaded(self._open(), self._plan(key))
+                call = self._caller_threaded(self._plan(key))
                 _remember(self._calls, key, call)
         return call
 
@@ -132,6 +135,18 @@ class Session:
         if kept:
             return plan.run(arrays, lambda fed: raw.run(dict(zip(plan.feeds, fed, strict=True)), plan.asked, options))
         return plan.run(arrays, raw.callable(_callable_options(plan.feeds, plan.asked, run=options)))
+
+    def _caller_threaded(self, plan: CallPlan) -> Call:
+        """Under the lock. No call at all when everything fetched is fed."""
+        raw = self._open()
+        if plan.fetches and not plan.asked:
+            return lambda arrays: plan.run(arrays, None)
+        made = self._made.get((plan.feeds, plan.asked))
+        if made is None:
+            with serving_errors():
+                made = raw.callable(_callable_options(plan.feeds, plan.asked, run=_CALLERS_THREAD))
+            self._made[plan.feeds, plan.asked] = made
+        return lambda arrays: plan.run(arrays, made)
 
     def _open(self) -> RawSession:
         if self._raw is None:
@@ -166,15 +181,6 @@ def _dtype(raw: RawSession, tensor: str, missing: str) -> int:
         return raw.dtype(tensor)
     except KeyError:
         raise NotFound(missing) from None
-
-
-def _caller_threaded(raw: RawSession, plan: CallPlan) -> Call:
-    """No call at all when everything fetched is fed."""
-    if plan.fetches and not plan.asked:
-        return lambda arrays: plan.run(arrays, None)
-    with serving_errors():
-        call = raw.callable(_callable_options(plan.feeds, plan.asked, run=_CALLERS_THREAD))
-    return lambda arrays: plan.run(arrays, call)
 
 
 def _remember(cache: dict[_Key, _Value], key: _Key, value: _Value) -> None:

@@ -180,6 +180,19 @@ def test_many_combinations_leave_few_callables_behind():
     session.close()
 
 
+def test_the_order_of_fetches_makes_no_second_callable():
+    """TensorFlow optimises and keeps one graph for both."""
+    session = open_session(graph(2))
+    one, other = (
+        session.callable(["in_FLOAT:0"], names) for names in (["y0:0", "out_FLOAT:0"], ["out_FLOAT:0", "y0:0"])
+    )
+    x = [np.ones(1, "f4")]
+
+    assert [value.tolist() for value in one(x)] == [[2], [1]] == [value.tolist() for value in other(x)][::-1]
+    assert 1 == len(session._made)
+    session.close()
+
+
 def test_callables_come_and_go_under_load(monkeypatch):
     """Four threads on more combinations than are kept."""
     monkeypatch.setattr(tensorflow_session, "MAX_CALLABLES", 2)
