@@ -110,6 +110,63 @@ def test_many_at_once_keep_their_rows(server):
         assert [[float(number)] for number in range(100)] == list(pool.map(ask, range(100)))
 
 
+@pytest.fixture(scope="module")
+def patient(start, place, tmp_path_factory):
+    """Two servers that wait half a second for a second row: one pads, one does not."""
+    folder = tmp_path_factory.mktemp("patient")
+    place("batch", folder / "batch")
+    servers = {}
+    for pads in ("true", "false"):
+        config = folder / f"{pads}.config"
+        config.write_text(
+            "max_batch_size { value: 2 } batch_timeout_micros { value: 500000 } num_batch_threads { value: 1 } "
+            f"pad_variable_length_inputs: {pads}"
+        )
+        servers[pads] = start(
+            "--model_name=batch",
+            f"--model_base_path={folder / 'batch'}",
+            "--enable_batching",
+            f"--batching_parameters_file={config}",
+        )
+    return {pads: server.ready() for pads, server in servers.items()}
+
+
+def together(server, *inputs):
+    """Predicts at the same time; the replies in order."""
+    with ThreadPoolExecutor(len(inputs)) as pool:
+        calls = [pool.submit(server.predict, "batch", {"x": tensor("float32", one)}) for one in inputs]
+        return [call.result() for call in calls]
+
+
+def test_tasks_of_different_shapes_fail_together(patient):
+    """All of the batch, when padding is off."""
+    message = (
+        "Tensors with name 'x:0' from different tasks have different shapes and padding is turned off. "
+        "Set pad_variable_length_inputs to true, or ensure that all tensors with the same name have equal dimensions "
+        "starting with the first dim."
+    )
+    replies = together(patient["false"], [[1.0, 2.0]], [[3.0, 4.0, 5.0]])
+
+    assert [("FAILED_PRECONDITION", message)] * 2 == [(reply.code, reply.message) for reply in replies]
+
+
+def test_padding_appends_the_first_element(patient):
+    """And the answer keeps it."""
+    replies = together(patient["true"], [[1.0, 2.0]], [[3.0, 4.0, 5.0]])
+
+    assert [("OK", ""), ("OK", "")] == [(reply.code, reply.message) for reply in replies]
+    assert [("float32", [1, 3], [1.0, 2.0, 1.0]), ("float32", [1, 3], [3.0, 4.0, 5.0])] == [
+        shown(reply.response.outputs["y"]) for reply in replies
+    ]
+
+
+def test_tasks_of_equal_shape_share_a_batch(patient):
+    """Each gets its own row back."""
+    replies = together(patient["false"], [[1.0, 2.0]], [[3.0, 4.0]])
+
+    assert [[1.0, 2.0], [3.0, 4.0]] == [list(reply.response.outputs["y"].float_val) for reply in replies]
+
+
 @pytest.mark.parametrize(("parameters", "message"), rows(BAD_PARAMETERS))
 def test_bad_parameters_stop_the_server(start, place, tmp_path, parameters, message):
     """As a model that cannot be loaded, or before."""

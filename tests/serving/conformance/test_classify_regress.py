@@ -44,6 +44,13 @@ CLASSIFIED = [
      [[("", 7.0), ("", 14.0)], [("", 2.0), ("", 4.0)]]),
     ("an example without features", "examples", "scores", '"examples": [{}]', "example_list { examples { } }",
      '{\n    "results": [[["", 0.0], ["", 0.0]]\n    ]\n}', [[("", 0.0), ("", 0.0)]]),
+    ("an empty list is no feature", "examples", "scores", '"examples": [{"x": []}]',
+     'example_list { examples { features { feature { key: "x" value { } } } } }',
+     '{\n    "results": [[["", 0.0], ["", 0.0]]\n    ]\n}', [[("", 0.0), ("", 0.0)]]),
+    ("the first of two equal keys", "examples", "scores", '"examples": [{"x": 2.0}], "examples": 1', ONE,
+     '{\n    "results": [[["", 2.0], ["", 4.0]]\n    ]\n}', [[("", 2.0), ("", 4.0)]]),
+    ("instances are not looked at", "examples", "scores", '"instances": 1, "examples": [{"x": 2.0}]', ONE,
+     '{\n    "results": [[["", 2.0], ["", 4.0]]\n    ]\n}', [[("", 2.0), ("", 4.0)]]),
     ("float features", "examples", "floats", '"examples": [{"f": [1.5, -0.25]}]',
      'example_list { examples { features { feature { key: "f" value { float_list { value: [1.5, -0.25] } } } } } }',
      '{\n    "results": [[["", 1.5], ["", -0.25]]\n    ]\n}', [[("", 1.5), ("", -0.25)]]),
@@ -252,22 +259,22 @@ def test_a_signature_that_does_not_fit_by_grpc(main, verb, model, signature, mes
     assert ("INVALID_ARGUMENT", message) == (reply.code, reply.message)
 
 
-@pytest.mark.parametrize(("verb", "signature", "start"), rows(REFUSED_WITH_SIGNATURE))
-def test_a_signature_with_other_names_by_rest(main, verb, signature, start):
+@pytest.mark.parametrize(("verb", "signature", "beginning"), rows(REFUSED_WITH_SIGNATURE))
+def test_a_signature_with_other_names_by_rest(main, verb, signature, beginning):
     """400, and the signature is shown."""
     answer = main.post(f"/v1/models/examples:{verb}", body(signature, '"examples": [{"x": 2.0}]'))
 
     assert 400 == answer.status
-    assert answer.body.startswith(error_body(start)[: -len('"\n}')])
+    assert answer.body.startswith(error_body(beginning)[: -len('"\n}')])
 
 
-@pytest.mark.parametrize(("verb", "signature", "start"), rows(REFUSED_WITH_SIGNATURE))
-def test_a_signature_with_other_names_by_grpc(main, verb, signature, start):
+@pytest.mark.parametrize(("verb", "signature", "beginning"), rows(REFUSED_WITH_SIGNATURE))
+def test_a_signature_with_other_names_by_grpc(main, verb, signature, beginning):
     """INVALID_ARGUMENT, and the signature is shown."""
     method = verb.capitalize()
     reply = main.call(method, request(method, "examples", signature, ONE))
 
-    assert ("INVALID_ARGUMENT", start) == (reply.code, reply.message[: len(start)])
+    assert ("INVALID_ARGUMENT", beginning) == (reply.code, reply.message[: len(beginning)])
     assert "tf_example:0" in reply.message
 
 

@@ -1,8 +1,11 @@
 """CORS, OPTIONS, gzip and sizes: section 8.6. Codes: section 8.2."""
 
+# ruff: noqa: ISC004 -- a table is read row by row
+
 from __future__ import annotations
 
 import gzip
+import socket
 import zlib
 
 import pytest
@@ -133,6 +136,33 @@ def test_plain_bodies_have_no_limit(main):
     answer = main.post(PREDICT, BODY + b" " * (101 * 2**20))
 
     assert (200, HALF) == (answer.status, answer.body)
+
+
+RAW = [
+    # name, bytes sent, bodies answered
+    ("chunked",
+     b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+     b'a\r\n{"instance\r\n14\r\ns": [1.0, 2.0, 5.0]}\r\n0\r\n\r\n', [HALF]),
+    ("two on one connection",
+     b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n" + BODY +
+     b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 30\r\n\r\n" + BODY,
+     [HALF, HALF]),
+    ("HTTP/1.0", b"POST /v1/models/half:predict HTTP/1.0\r\nContent-Length: 30\r\n\r\n" + BODY, [HALF]),
+    ("header names of any case",
+     b"POST /v1/models/half:predict HTTP/1.1\r\nhOST: x\r\ncONNECTION: Close\r\ncONTENT-lENGTH: 30\r\n\r\n" + BODY,
+     [HALF]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "bodies"), rows(RAW))
+def test_a_body_may_come_in_many_ways(main, sent, bodies):
+    """Each is answered, in order."""
+    with socket.create_connection(("127.0.0.1", main.rest_port), 30) as connection:
+        connection.sendall(sent)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert len(bodies) == received.count(b" 200 OK\r\n")
+    assert bodies == [part[: len(HALF)] for part in received.split(b"\r\n\r\n")[1:]]
 
 
 @pytest.mark.parametrize(("model", "body", "status"), rows(CODES))
