@@ -123,6 +123,12 @@ def start():
     return started
 
 
+@pytest.fixture(scope="session")
+def own_transport():
+    """The class."""
+    return GrpcTransport
+
+
 @pytest.fixture(scope="module", params=["own on uvloop", "own on asyncio", "grpcio"])
 def any_server(request):
     """Each transport; the own one on both loops."""
