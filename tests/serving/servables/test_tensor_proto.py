@@ -26,6 +26,7 @@ DTYPES = [
 ]
 
 
+@settings(deadline=None)
 @given(npst.arrays(st.sampled_from(DTYPES), npst.array_shapes(min_dims=0, min_side=0)))
 def test_any_array_comes_back(array):
     """By typed fields, by content, and as TensorFlow reads it."""
@@ -106,7 +107,7 @@ def protos(draw):
     return proto
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(protos())
 def test_any_proto_is_read_as_tensorflow_reads_it(proto):
     """Or refused, as it is there."""
