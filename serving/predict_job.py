@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from serving.model_job import Answer, Done, ModelJob, failure
+from serving.predict_plan import run_measured
 
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
@@ -64,12 +65,12 @@ class PredictJob:
             return False
         arrays = [decoded[0][alias] for alias in plan.inputs]
         self._started = time.perf_counter()
-        if model.batching is not None:
+        call = plan.direct(arrays, model.batching)
+        if call is None and model.batching is not None:
             feeds = dict(zip(plan.feeds, arrays, strict=True))
             model.batching.submit(feeds, plan.fetches, self._batched(plan), deadline)
             return True
-        call = plan.runs_inline(arrays)
-        if call is None:
+        if call is None or not call.cost.is_quick(len(arrays[0])):
             return False
         self._runs.merger.submit(call, arrays, lambda outputs, error: self._ran(plan, outputs, error))
         return True
@@ -103,7 +104,8 @@ class PredictJob:
         inputs, output_filter = self._decoded or self._decode(model.bundle.signatures.get(spec.signature_name))
         plan, arrays = model.plans.prepare(spec.signature_name, inputs, output_filter)
         started = time.perf_counter()
-        outputs = plan.run(model.bundle, arrays, left_s)
+        call = plan.direct(arrays, model.batching)
+        outputs = run_measured(call, arrays) if call else plan.run(model.bundle, arrays, left_s)
         self._runs.metrics.record_run(self._runs.api, spec.name, time.perf_counter() - started)
         return self._encode(spec, dict(zip(plan.aliases, outputs, strict=True)))
 

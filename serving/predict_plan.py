@@ -14,6 +14,7 @@ from serving.servables.predict import Prepared, prepare_predict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from serving.batching.batching_session import BatchingSession
     from serving.servables.row_wise import RowWise
     from serving.servables.saved_model import SavedModelBundle
 
@@ -41,25 +42,26 @@ class PredictPlan:
     row_wise: RowWise | None
     call: RowWiseCall | None
 
-    def runs_inline(self, arrays: list[Array]) -> RowWiseCall | None:
-        """What may run at once on the event loop for these arrays; None: a thread must run them."""
-        if self.call is None or self.row_wise is None:
+    def direct(self, arrays: list[Array], batching: BatchingSession | None) -> RowWiseCall | None:
+        """What runs these arrays by itself; None: they are not row-wise, or batching has something to do with them."""
+        rows = self.row_wise.row_count(self.feeds, arrays) if self.row_wise else None
+        if rows is None or (batching is not None and not batching.adds_nothing(rows)):
             return None
-        rows = self.row_wise.row_count(self.feeds, arrays)
-        return self.call if rows is not None and self.call.cost.is_quick(rows) else None
+        return self.call
 
     def run(self, bundle: SavedModelBundle, arrays: list[Array], timeout_s: float | None) -> list[Array]:
         """The outputs in the order of `aliases`; blocks. Raises what the session says."""
-        rows = self.row_wise.row_count(self.feeds, arrays) if self.row_wise else None
-        if self.call is not None and rows is not None and bundle.runner is bundle.session:
-            # It computes and nothing else, so that there is nothing to break off.
-            # By this thread's own time: among threads, wall time is mostly that of waiting for the interpreter.
-            started = thread_time()
-            outputs = self.call.call(arrays)
-            self.call.cost.record(rows, thread_time() - started)
-            return outputs
         values = bundle.runner.run(dict(zip(self.feeds, arrays, strict=True)), self.fetches, timeout_s)
         return [values[tensor] for tensor in self.fetches]
+
+
+def run_measured(call: RowWiseCall, arrays: list[Array]) -> list[Array]:
+    """Runs it on this thread, without a limit of time: it computes and nothing else."""
+    # By this thread's own time: among threads, wall time is mostly that of waiting for the interpreter.
+    started = thread_time()
+    outputs = call.call(arrays)
+    call.cost.record(len(arrays[0]), thread_time() - started)
+    return outputs
 
 
 class PredictPlans:

@@ -43,6 +43,7 @@ class RequestMetrics:
     def __init__(self, metrics: ServingMetrics, is_known: Callable[[str], bool]) -> None:
         self._metrics = metrics
         self._is_known = is_known
+        self._graph_runs = metrics.graph_runs.cell()
         self._unknown: set[str] = set()
         self._counts: dict[tuple[str, Code], CounterCell] = {}
         self._latencies: dict[tuple[str, Api], HistogramCell] = {}
@@ -63,6 +64,7 @@ class RequestMetrics:
             name = _RUNTIME_API.get(api.name, api.name)
             cell = self._runs[model, api] = self._metrics.runtime_latency.cell(model, name, "TF1")
         cell.add(seconds * _MICROS)
+        self._graph_runs.increment()
 
     def _count(self, model: str, code: Code) -> CounterCell:
         label = self._label(model)

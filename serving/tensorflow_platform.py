@@ -26,7 +26,7 @@ def tensorflow_platform(
     Raises: NotFound, InvalidArgument for batching parameters that cannot be read.
     """
     batcher = _batcher(options, metrics)
-    model_options = cache(lambda: _model_options(options, batcher))
+    model_options = cache(lambda: _model_options(options, batcher, metrics))
 
     def make_loader(servable_id: ServableId, path: str) -> ServedModelLoader:
         from serving.served_model import ServedModelLoader
@@ -46,7 +46,7 @@ def _batcher(options: ServerOptions, metrics: ServingMetrics) -> SessionBatcher 
     return SessionBatcher(parameters, metrics.registry, per_model=options.enable_per_model_batching_parameters)
 
 
-def _model_options(options: ServerOptions, batcher: SessionBatcher | None) -> ModelOptions:
+def _model_options(options: ServerOptions, batcher: SessionBatcher | None, metrics: ServingMetrics) -> ModelOptions:
     from serving.servables.saved_model import SavedModelOptions
     from serving.servables.saved_model_loader import LoaderOptions
     from serving.servables.session_config import session_config
@@ -64,6 +64,7 @@ def _model_options(options: ServerOptions, batcher: SessionBatcher | None) -> Mo
             enable_warmup=options.enable_model_warmup,
             num_request_iterations=options.num_request_iterations_for_warmup,
         ),
+        metrics=metrics,
         threads=max(options.grpc_max_threads, options.rest_api_num_threads, 1),
         check_method_name=options.enable_signature_method_name_check,
         release_commit=options.release_commit,

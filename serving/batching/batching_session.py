@@ -119,6 +119,13 @@ class BatchingSession:
             self._metrics.input_batch_size.add(size)
         queue.schedule(BatchTask(feeds, size, done, deadline, time.monotonic()))
 
+    def adds_nothing(self, rows: int) -> bool:
+        """Whether a task of so many rows would not be delayed, padded, cut or refused: run at once it is the same."""
+        parameters = self._parameters
+        return not (
+            parameters.batch_timeout_micros > 0 or parameters.allowed_batch_sizes or rows > parameters.max_batch_size
+        )
+
     def close(self) -> None:
         """Answers what waits, then closes the wrapped session."""
         with self._lock:
