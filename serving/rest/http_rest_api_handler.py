@@ -44,7 +44,7 @@ _CORS = (
 )
 METRICS_PATH = "/monitoring/prometheus/metrics"
 # Larger bodies are parsed, and larger packed ones unpacked, on a thread, so that nobody else waits for them.
-_MAX_INLINE_BYTES = 256 << 10
+_MAX_INLINE_BYTES = 64 << 10
 _MAX_INLINE_PACKED_BYTES = 4 << 10
 
 

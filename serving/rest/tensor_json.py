@@ -23,7 +23,8 @@ _INDENT = "    "
 _FLOAT32 = struct.Struct("f")
 # Fewer are printed one by one.
 _MIN_TOGETHER = 48
-_LEAST_NORMAL = 1e-37
+# More than half the distance between two float32, relative and for subnormal ones.
+_STEP, _LEAST_STEP = 2.0**-22, 1e-44
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _TYPE_NAMES = {"complex64": "complex64", "complex128": "complex128", "float16": "half"}
 
@@ -90,13 +91,16 @@ def float_texts(values: Array) -> list[str]:
 
 
 def _surely_long(values: Array) -> NDArray[np.bool_]:
-    """Which of many float32 are no integers, and differ from their 6 digits by more than twice the least step."""
+    """Which of many float32 are no integers, and differ from their 6 digits by more than twice the least step.
+
+    Zero, NaN and infinities come out as NaN, so not.
+    """
+    wide = values.astype(np.float64)
     with np.errstate(all="ignore"):
-        wide = values.astype(np.float64)
         sizes = np.abs(wide)
         scale = np.power(10.0, 5 - np.floor(np.log10(sizes)))
-        differs = np.abs(np.rint(wide * scale) / scale - wide) > sizes * 2.0**-22
-        return np.asarray(differs & (sizes > _LEAST_NORMAL) & np.isfinite(wide) & (wide != np.floor(wide)), np.bool_)
+        differences = np.abs(np.rint(wide * scale) / scale - wide)
+        return np.asarray((differences > sizes * _STEP + _LEAST_STEP) & (wide != np.floor(wide)), np.bool_)
 
 
 def double_text(value: float) -> str:
