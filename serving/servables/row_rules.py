@@ -579,6 +579,8 @@ def _slice(_: Any, args: list[Value]) -> Value:
         return sizes(data.elements[start[0] : None if count[0] < 0 else start[0] + count[0]])
     if data.shape is None or size.elements is None or not begin.elements or data.kind is Kind.CONSTANT:
         return _unknown(*args)
+    if begin.kind is not Kind.CONSTANT:
+        return MIXED
     if begin.elements[0] != 0 or size.elements[0] not in (-1, BATCH):
         return MIXED
     return rows((BATCH, *[dim if dim != -1 else None for dim in size.elements[1:]]))
@@ -723,13 +725,14 @@ def _tile(_: Any, args: list[Value]) -> Value:
     data, multiples = args[0], args[1].elements
     if data.shape is None or multiples is None or len(multiples) != len(data.shape) or data.kind is Kind.SIZES:
         return _unknown(*args)
-    shape = tuple(_times(dim, by) for dim, by in zip(data.shape, multiples, strict=True))
-    return rows(shape) if BATCH in (*data.shape, *multiples) else constant(shape)
+    if BATCH in (*data.shape, *multiples):
+        first = {data.shape[0], multiples[0]} == {BATCH, 1}
+        inner = zip(data.shape[1:], multiples[1:], strict=True)
+        return rows((BATCH, *(_times(dim, by) for dim, by in inner))) if first and BATCH not in multiples[1:] else MIXED
+    return constant(tuple(_times(dim, by) for dim, by in zip(data.shape, multiples, strict=True)))
 
 
 def _times(dim: Dim, by: Dim) -> Dim:
-    if 1 in (dim, by):
-        return by if dim == 1 else dim
     return dim * by if isinstance(dim, int) and isinstance(by, int) else None
 
 

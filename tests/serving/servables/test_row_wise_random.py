@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, event, given, reject, settings
+from hypothesis import HealthCheck, event, given, note, reject, settings
 from hypothesis import strategies as st
 
 from serving.servables.row_wise import row_wise_signatures
@@ -30,10 +30,12 @@ STEPS = {
     "concat": lambda x, y, d: tf.concat([x, y], d(axes)),
     "stack": lambda x, y, d: tf.stack([x, y], d(axes)),
     "unstack": lambda x, _, d: tf.unstack(x, axis=d(axes))[0],
+    "slice_old": lambda x, _, d: tf.slice(x, size_vector(x, d(old_begin)), size_vector(x, d(old_size))),
+    "table": lambda x, _, d: tf.constant(np.ones((4, 2, 2), np.float32))[tuple(slice_of(x, d) for _ in range(2))],
     "split": lambda x, _, d: tf.split(x, 2, axis=d(axes))[d(st.integers(0, 1))],
     "reshape": lambda x, _, d: tf.reshape(x, size_vector(x, d(st.lists(sizes, min_size=1, max_size=3)))),
     "tile": lambda x, _, d: tf.tile(x, d(st.lists(st.integers(1, 2), min_size=len(x.shape), max_size=len(x.shape)))),
-    "tile_rows": lambda x, _, d: tf.tile(x, size_vector(x, d(st.lists(st.sampled_from([1, "rows"]), max_size=3)))),
+    "tile_rows": lambda x, _, d: tf.tile(x, size_vector(x, d(st.lists(st.sampled_from([1, 2, "rows"]), max_size=3)))),
     "fill": lambda x, _, d: tf.fill(size_vector(x, d(st.lists(sizes, max_size=3))), 0.5),
     "pad": lambda x, _, d: tf.pad(x, d(st.lists(pads, min_size=len(x.shape), max_size=len(x.shape)))),
     "slice": lambda x, _, d: x[tuple(slice_of(x, d) for _ in range(d(st.integers(1, 3))))],
@@ -50,6 +52,8 @@ STEPS = {
     ),
     "constant": lambda _, __, d: tf.constant(np.ones(d(st.lists(st.integers(1, 3), max_size=3)), np.float32)),
 }
+old_begin = st.lists(st.sampled_from([0, 0, 1, "rows", "inner"]), min_size=2, max_size=3)
+old_size = st.lists(st.sampled_from([-1, -1, 1, "rows", "inner"]), min_size=2, max_size=3)
 pads = st.sampled_from([[0, 0], [0, 0], [1, 0]])
 
 
@@ -93,6 +97,7 @@ def graphs(draw):
         info.tensor_shape.unknown_rank = shape is None
         for size in [] if shape is None else [-1, *shape]:
             info.tensor_shape.dim.add().size = size
+    note(graph.as_graph_def())
     return meta_graph, graph, answer, inner
 
 
