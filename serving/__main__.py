@@ -18,6 +18,7 @@ from serving import event_loop
 from serving.errors import ServingError
 from serving.flags import parse_flags, report
 from serving.options import options_from_flags
+from serving.servables import tensorflow_light
 
 if TYPE_CHECKING:
     from serving.options import ServerOptions
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     if not report(parsed, PROGRAM):
         return FAILED
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    tensorflow_light.preload()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
     try:
         event_loop.run(_serve(options_from_flags(parsed.values)))
@@ -45,7 +47,6 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(options: ServerOptions) -> None:
-    from serving.servables import tensorflow_light
     from serving.server import Server
 
     tensorflow_light.use()

@@ -31,6 +31,9 @@ def register() -> None:
 
 def as_serving_error(error: Exception) -> Exception:
     """A ServingError of the same code and text for an error of TensorFlow's (tf.errors or ours); others as they are."""
+    if isinstance(error, UnicodeDecodeError):
+        # The module made no exception of a text that quotes bytes of the request; its code is lost.
+        return ServingError(bytes(error.object).decode("utf-8", "backslashreplace"), Code.INVALID_ARGUMENT)
     code, message = getattr(error, "error_code", None), getattr(error, "message", None)
     if code is None or message is None:
         return error
