@@ -82,8 +82,6 @@ REFUSED = [
      'tensor_content: "abc" } }', "INVALID_ARGUMENT", "tensor parsing error: x"),
     ("4. negative dimension", HALF + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim { size: -1 } } '
      "float_val: 1 } }", "INVALID_ARGUMENT", "tensor parsing error: x"),
-    ("4. unknown rank", HALF + 'inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { unknown_rank: true } '
-     "float_val: 1 } }", "INVALID_ARGUMENT", "tensor parsing error: x"),
     ("4. before the filter", HALF + given("z") + 'output_filter: "nope"', "INVALID_ARGUMENT",
      "Signature input alias: x(feed name: x:0) not found in request and no default value provided. "
      "Inputs expected to be in the request {z}, or default input alias set: "),

@@ -123,6 +123,8 @@ ODD_PROTOS = [
      ("float32", [3], [2.5, 3.0, 3.0])),
     ("no value is zero", "dtype: DT_FLOAT tensor_shape { dim { size: 2 } }", ("float32", [2], [2.0, 2.0])),
     ("no shape is a scalar", "dtype: DT_FLOAT float_val: 1", ("float32", [], [2.5])),
+    ("unknown rank is a scalar", "dtype: DT_FLOAT tensor_shape { unknown_rank: true } float_val: 1",
+     ("float32", [], [2.5])),
     ("named dimensions", 'dtype: DT_FLOAT tensor_shape { dim { size: 1 name: "rows" } } float_val: 1',
      ("float32", [1], [2.5])),
 ]  # fmt: skip
