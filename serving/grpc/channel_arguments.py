@@ -40,7 +40,8 @@ def limits_of(arguments: Mapping[str, int | str]) -> Limits:
         for name, value in arguments.items()
         if name in _MILLISECONDS and isinstance(value, int)
     }
-    return replace(Limits(), **counts, **times)  # type: ignore[arg-type]  # the tables name the fields
+    limits = replace(Limits(), **counts, **times)  # type: ignore[arg-type]  # the tables name the fields
+    return replace(limits, max_header_block=max(limits.max_header_block, limits.max_header_list_size))
 
 
 def unknown_arguments(arguments: Mapping[str, int | str]) -> list[str]:

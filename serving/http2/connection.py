@@ -295,6 +295,8 @@ class Connection:
                 self.guard.idle_frame()
             elif not self._widen_stream(stream):
                 return None
+            else:
+                self.guard.idle_frames = 0
         elif stream.receive_left < 0:
             self._stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
             return None

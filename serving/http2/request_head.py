@@ -9,13 +9,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _PSEUDO = (b":method", b":scheme", b":path", b":authority")
 _CONNECTION_SPECIFIC = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 _FIELD_OVERHEAD = 32
+_COLON = ord(":")
 _wrong_name = re.compile(rb"[\x00-\x20A-Z\x7f-\xff]").search
 _wrong_value = re.compile(rb"[\x00\r\n]").search
+_MAX_KEPT = 1024
+_SHORT = 256
+_good: set[tuple[bytes, bytes]] = set()
 
 
 class RequestHead:
@@ -33,27 +37,27 @@ class RequestHead:
 
     def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.headers = headers
-        self.size = sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in headers)
+        self.size = sum(len(name) + len(value) for name, value in headers) + _FIELD_OVERHEAD * len(headers)
         self.content_length = _content_length(headers)
-        self.well_formed = _is_request(headers) and self.content_length != -1
+        self.well_formed = self.content_length != -1 and _is_request(headers)
         self.parsed: Any = None
 
 
 def are_trailers(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether the headers may follow a body."""
-    return all(not name.startswith(b":") and _is_field(name, value) for name, value in headers)
+    return _are_fields(headers)
 
 
 def _is_request(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    pseudo = [(name, value) for name, value in headers if name.startswith(b":")]
-    found = dict(pseudo)
-    return (
-        list(headers[: len(pseudo)]) == pseudo
-        and len(found) == len(pseudo)
-        and all(name in _PSEUDO and not _wrong_value(value) for name, value in pseudo)
-        and all(_is_field(name, value) for name, value in headers[len(pseudo) :])
-        and _has_target(found)
-    )
+    count = 0
+    for name, value in headers:
+        if not name or name[0] != _COLON:
+            break
+        if name not in _PSEUDO or _wrong_value(value):
+            return False
+        count += 1
+    pseudo = dict(headers[:count])
+    return len(pseudo) == count and _has_target(pseudo) and _are_fields(headers[count:])
 
 
 def _has_target(pseudo: dict[bytes, bytes]) -> bool:
@@ -62,10 +66,22 @@ def _has_target(pseudo: dict[bytes, bytes]) -> bool:
     return bool(pseudo.get(b":method") and pseudo.get(b":scheme") and pseudo.get(b":path"))
 
 
-def _is_field(name: bytes, value: bytes) -> bool:
-    if not name or _wrong_name(name) or _wrong_value(value) or name in _CONNECTION_SPECIFIC:
+def _are_fields(fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Most have been seen before."""
+    return all(field in _good or _is_field(field) for field in fields)
+
+
+def _is_field(field: tuple[bytes, bytes]) -> bool:
+    name, value = field
+    if not name or name[0] == _COLON or _wrong_name(name) or _wrong_value(value) or name in _CONNECTION_SPECIFIC:
         return False
-    return name != b"te" or value == b"trailers"
+    if name == b"te" and value != b"trailers":
+        return False
+    if len(name) + len(value) < _SHORT:
+        if len(_good) >= _MAX_KEPT:
+            _good.clear()
+        _good.add(field)
+    return True
 
 
 def _content_length(headers: Sequence[tuple[bytes, bytes]]) -> int | None:
@@ -74,4 +90,4 @@ def _content_length(headers: Sequence[tuple[bytes, bytes]]) -> int | None:
     if not said:
         return None
     (value, *others) = said
-    return int(value) if not others and value.isdigit() else -1
+    return int(value) if not others and value.isdigit() and len(value) < 20 else -1  # noqa: PLR2004 - 64 bits

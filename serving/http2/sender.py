@@ -130,6 +130,7 @@ class Sender:
     def _next_piece(self, stream: Stream) -> int:
         size = max(0, min(stream.unsent_size, stream.send_left, self._window_left, self._peer.max_frame_size))
         if size:
+            self._connection.guard.answered()
             is_last = size == stream.unsent_size and not stream.trailers
             self.output.append(pack_frame_header(size << 8, frames.END_STREAM if is_last else 0, stream.id))
             self._take(stream, size)

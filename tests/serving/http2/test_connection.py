@@ -245,6 +245,17 @@ def test_pings_between_answers_are_welcome(peer, answer):
     assert peer.error() is None
 
 
+def test_a_large_answer_may_take_any_number_of_window_updates(make_peer, answer):
+    """And pings: a client measures its bandwidth while it reads."""
+    peer = make_peer(replace(Limits(), max_idle_frames=100), settings={frames.INITIAL_WINDOW_SIZE: 100})
+    head, trailers = answer
+    peer.send(peer.request(1))
+    peer.connection.sender.respond(peer.streams[0], head, (bytes(50_000),), 50_000, trailers)
+    while peer.connection.streams:
+        peer.send(frames.window_update_frame(1, 100), frames.frame(frames.PING, 0, 0, bytes(8)))
+        assert frames.GOAWAY not in peer.kinds()
+
+
 def test_a_goodbye_takes_what_is_on_its_way_and_refuses_what_comes_after(peer, answer):
     """GOAWAY with the largest stream, PING; after its echo GOAWAY with the last one; the end with the last answer."""
     head, trailers = answer

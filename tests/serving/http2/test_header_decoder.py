@@ -2,11 +2,12 @@
 
 import hpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.http2.errors import ConnectionFailure, ErrorCode
 from serving.http2.header_decoder import HeaderDecoder
+from serving.http2.hpack_decoder import HpackDecoder
 
 NAMES = st.sampled_from([b":path", b"content-type", b"grpc-timeout", b"x-a", b"x-b"])
 VALUES = st.sampled_from([b"", b"1", b"10S", b"application/grpc", b"x" * 1500])
@@ -45,6 +46,25 @@ def test_a_block_that_is_sent_again_is_decoded_once():
     assert first is decoder.known(block)
     decoder.decode(encoder.encode([(b"x", b"z")]))
     assert decoder.known(block) is None
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(
+        st.binary(max_size=12) | st.sampled_from([b"\x40\x01a\x01b", b"\xbe", b"\x7f\x00\x01c", b"\x3e"]), max_size=8
+    )
+)
+def test_any_bytes_mean_what_the_hpack_package_says(parts):
+    """The same headers, or an error; only its longer integers are refused here."""
+    own, library = HpackDecoder(1 << 14), hpack.Decoder(max_header_list_size=1 << 14)
+    for block in parts:
+        try:
+            expected = [tuple(pair) for pair in library.decode(block, raw=True)]
+        except (hpack.HPACKError, IndexError):
+            with pytest.raises((hpack.HPACKError, IndexError)):
+                own.decode(block)
+            return
+        assert expected == own.decode(block)
 
 
 @pytest.mark.parametrize("block", [b"\x80", b"\xff", b"\xff" * 20, b"\x40", b"\x00\x81\xff\x01a", b"\x82\x3f\xe1\x1f"])
