@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.markdown import NOTHING, number, spanned, table, times
 from tests.bench.plan import Cell
-from tests.bench.summary import Digest, goals
+from tests.bench.summary import Digest, disturbance, goals
 from tests.bench.targets import BATCHING, ECHO, PEERS_BY_NAME, SHIPWAY
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ MIB = 2**20
 HEAD = """\
 # The model server beside its peers
 
-Written by `make bench` on {date}; {machine}. One run, one server at a time, alternating, {repetitions} x {seconds} s a
-cell: the median, and in brackets the least and the greatest. Take the ratios: they were measured side by side.
+Written by `make bench` on {date}; {machine}.
+One run, one server at a time, alternating, {repetitions} x {seconds} s a cell: the median, and in brackets the least
+and the greatest. Take the ratios: they were measured side by side. Meanwhile other work kept {others} of the machine's
+cores busy.
 
 ![Requests per second and CPU seconds per 1,000 requests, by server]({pictures}.png)"""
 
@@ -60,7 +62,7 @@ def page(results: Results, pictures: str) -> str:
     """The whole page; `pictures` is the stem of the plot's file name."""
     digest = Digest(results)
     parts = [
-        HEAD.format(pictures=pictures, **results.about),
+        HEAD.format(pictures=pictures, others=spanned(disturbance(results)), **results.about),
         *[_peers(digest, protocol) for protocol in WORDS],
         _others(digest),
         _starts(digest),
@@ -133,8 +135,10 @@ def _goals(digest: Digest) -> str:
     rows = []
     for goal in goals(digest):
         peer = PEERS_BY_NAME[goal.peer].title if goal.peer else NOTHING
-        rows.append([goal.what, times(goal.found), times(goal.aim), "yes" if goal.met else "no", peer])
-    return "## Ratios\n\n" + table(["better than the best peer", "found", "aim", "met", "best peer"], rows)
+        row = [goal.what, times(goal.found), times(goal.aim), "yes" if goal.met else "no", peer]
+        rows.append([*row, times(goal.baseline)])
+    head = ["better than the best peer", "found", "aim", "met", "best peer", "than grpc.aio + FastAPI"]
+    return f"## Ratios\n\n{table(head, rows)}"
 
 
 def _limits(digest: Digest) -> str:

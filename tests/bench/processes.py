@@ -59,6 +59,12 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
     return total
 
 
+def busy_seconds() -> float:
+    """CPU seconds that the whole machine has spent on anything."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
 def memory(mark: str) -> Memory:
     """What the tree has resident now."""
     sizes = []

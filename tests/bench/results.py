@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measuring of one cell: CPU in seconds per 1,000 answers."""
+    """One measuring of one cell: CPU in seconds per 1,000 answers; `others`: cores busy with other work meanwhile."""
 
     target: str
     model: str
@@ -23,6 +23,7 @@ class Figure:
     p99_ms: float
     server_cpu: float
     client_cpu: float
+    others: float
     answered: int
     errors: dict[str, int]
 

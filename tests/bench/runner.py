@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _START_S = 90.0
 _CLIENT_S = 120.0
+_TRIES = 2
 _CALL_SHARE = 0.5
 MODELS = ("mlp", "cnn", "image")
 
@@ -40,7 +42,7 @@ class Runner:
         self._pythons = pythons
         self._models = models
         self._scratch = scratch
-        self._broken: set[tuple[str, Phase]] = set()
+        self._broken: Counter[tuple[str, Phase]] = Counter()
 
     def run(self, tell: Callable[[str, int], None]) -> Results:
         """All repetitions; `tell(what, done)` with how many of `steps()` are done."""
@@ -50,7 +52,7 @@ class Runner:
             self._calls()
             for target, phase in plans.order(list(self._pythons), repetition):
                 tell(f"repetition {repetition + 1}: {target.title}, {' and '.join(phase.models)}", done)
-                if (target.name, phase) not in self._broken:
+                if self._broken[target.name, phase] < _TRIES:
                     self._phase(target, phase)
                 done += weight(target, phase)
         tell("done", done)
@@ -80,7 +82,7 @@ class Runner:
             try:
                 self._started(target, phase, place, server)
             except BadAnswer as error:
-                self._broken.add((target.name, phase))
+                self._broken[target.name, phase] += 1
                 self.results.failures[f"{target.title}, {' and '.join(phase.models)}"] = f"{error}; {server.tail(1)}"
                 return
             for cell in plans.cells(target, phase):

@@ -74,7 +74,9 @@ def installed(peers: Sequence[str], console: Console) -> tuple[dict[str, Path], 
 def measured(runner: Runner, console: Console) -> Results:
     """Runs it under a bar with the time that is left."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
+    with Progress(
+        *columns, TextColumn("left"), TimeRemainingColumn(), console=console, refresh_per_second=2
+    ) as progress:
         task = progress.add_task("starting", total=runner.steps())
 
         def tell(what: str, done: int) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from tests.bench.results import Figure, Results
 
-NO_PEERS = frozenset({"shipway", "shipway-batching", "echo"})
+BASELINE = "naive"
+NO_PEERS = frozenset({"shipway", "shipway-batching", "echo", BASELINE})
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class ColdStart:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio that is aimed at; `found` None where it could not be had, `peer` the best one."""
+    """A ratio that is aimed at, to the best `peer`, and the same to the `baseline`; None where it could not be had."""
 
     what: str
     aim: float
     found: float | None
     peer: str
+    baseline: float | None
 
     @property
     def met(self) -> bool:
@@ -77,10 +79,6 @@ class Digest:
     def get(self, target: str, cell: Cell) -> Summary | None:
         """The summary, or None if the cell was not measured."""
         return self.by_cell.get((target, cell))
-
-    def peers(self, cell: Cell) -> dict[str, Summary]:
-        """The peers that were measured in a cell."""
-        return {t: each for (t, c), each in self.by_cell.items() if c == cell and t not in NO_PEERS}
 
     def start(self, target: str) -> ColdStart | None:
         """The starts of a server, or None if there was none."""
@@ -125,45 +123,47 @@ def summarised(figures: Sequence[Figure]) -> Summary:
 
 def goals(digest: Digest) -> list[Goal]:
     """What is aimed at, each beside the peer that is best in that very figure."""
-    grpc_1, grpc_8, grpc_32 = (Cell("mlp", "grpc", count) for count in (1, 8, 32))
-    rest_8, rest_32 = (Cell("mlp", "rest", count) for count in (8, 32))
+
+    def cell(protocol: str, connections: int, figure: Callable[[Summary], float]) -> dict[str, float]:
+        place = Cell("mlp", protocol, connections)
+        return {target: figure(each) for (target, c), each in digest.by_cell.items() if c == place}
+
+    def start(figure: Callable[[ColdStart], float]) -> dict[str, float]:
+        starts = {each.target: digest.start(each.target) for each in digest.results.starts}
+        return {target: figure(each) for target, each in starts.items() if each}
+
     return [
-        _faster(digest, "gRPC, 32 clients: requests per second", 12, grpc_32),
-        _leaner(digest, "gRPC, 32 clients: CPU per request", 12, grpc_32, lambda found: found.server_cpu.median),
-        _faster(digest, "gRPC, 8 clients: requests per second", 10, grpc_8),
-        _leaner(digest, "gRPC, 1 client: p50", 6, grpc_1, lambda found: found.p50_ms.median),
-        _faster(digest, "REST, 32 clients: requests per second", 8, rest_32),
-        _faster(digest, "REST, 8 clients: requests per second", 10, rest_8),
-        _start(digest, "start to first answer", lambda found: found.seconds.median),
-        _start(digest, "resident memory after it", lambda found: found.rss.median),
+        _more("gRPC, 32 clients: requests per second", 12, cell("grpc", 32, lambda s: s.rate.median)),
+        _less("gRPC, 32 clients: CPU per request", 12, cell("grpc", 32, lambda s: s.server_cpu.median)),
+        _more("gRPC, 8 clients: requests per second", 10, cell("grpc", 8, lambda s: s.rate.median)),
+        _less("gRPC, 1 client: p50", 6, cell("grpc", 1, lambda s: s.p50_ms.median)),
+        _more("REST, 32 clients: requests per second", 8, cell("rest", 32, lambda s: s.rate.median)),
+        _more("REST, 8 clients: requests per second", 10, cell("rest", 8, lambda s: s.rate.median)),
+        _less("start to first answer", 2, start(lambda s: s.seconds.median)),
+        _less("resident memory after it", 2, start(lambda s: s.rss.median)),
     ]
 
 
-def _faster(digest: Digest, what: str, aim: float, cell: Cell) -> Goal:
-    ours, peers = digest.get("shipway", cell), digest.peers(cell)
-    if ours is None or not peers:
-        return Goal(what, aim, None, "")
-    best = max(peers, key=lambda name: peers[name].rate.median)
-    return Goal(what, aim, ours.rate.median / peers[best].rate.median, best)
+def _more(what: str, aim: float, figures: dict[str, float]) -> Goal:
+    return _goal(what, aim, figures, max, lambda ours, theirs: ours / theirs)
 
 
-def _leaner(digest: Digest, what: str, aim: float, cell: Cell, figure: Callable[[Summary], float]) -> Goal:
-    ours, peers = digest.get("shipway", cell), digest.peers(cell)
-    if ours is None or not peers:
-        return Goal(what, aim, None, "")
-    best = min(peers, key=lambda name: figure(peers[name]))
-    return Goal(what, aim, _ratio(figure(peers[best]), figure(ours)), best)
+def _less(what: str, aim: float, figures: dict[str, float]) -> Goal:
+    return _goal(what, aim, figures, min, lambda ours, theirs: theirs / ours if ours else float("inf"))
 
 
-def _start(digest: Digest, what: str, figure: Callable[[ColdStart], float]) -> Goal:
-    starts = {start.target: digest.start(start.target) for start in digest.results.starts}
-    figures = {name: figure(found) for name, found in starts.items() if found}
-    peers = {name: value for name, value in figures.items() if name not in NO_PEERS}
-    if "shipway" not in figures or not peers:
-        return Goal(what, 2, None, "")
-    best = min(peers, key=peers.__getitem__)
-    return Goal(what, 2, _ratio(peers[best], figures["shipway"]), best)
+def _goal(
+    what: str, aim: float, figures: dict[str, float], best: Callable[..., str], ratio: Callable[[float, float], float]
+) -> Goal:
+    ours = figures.get("shipway")
+    peers = {target: value for target, value in figures.items() if target not in NO_PEERS}
+    peer = best(peers, key=peers.__getitem__) if peers else ""
+    if ours is None:
+        return Goal(what, aim, None, peer, None)
+    baseline = ratio(ours, figures[BASELINE]) if BASELINE in figures else None
+    return Goal(what, aim, ratio(ours, peers[peer]) if peers else None, peer, baseline)
 
 
-def _ratio(theirs: float, ours: float) -> float:
-    return theirs / ours if ours else float("inf")
+def disturbance(results: Results) -> Spread | None:
+    """Cores that other work of the machine kept busy while figures were taken."""
+    return spread(figure.others for figure in results.figures) if results.figures else None

@@ -115,7 +115,7 @@ PEERS_BY_NAME = {
         Target(
             "litserve", "LitServe", "litserve", {"rest": OWN_REST}, "one worker, batches of 32 without waiting; no gRPC"
         ),
-        Target("bentoml", "BentoML", "bentoml", {"rest": OWN_REST}, "one worker; no gRPC"),
+        Target("bentoml", "BentoML", "bentoml", {"rest": OWN_REST}, "one worker, adaptive batching of 32; no gRPC"),
         Target(
             "ray",
             "Ray Serve",

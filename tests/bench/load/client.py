@@ -14,7 +14,7 @@ from tests.bench.load.errors import BadAnswer
 from tests.bench.load.expectation import Expectation
 from tests.bench.load.grpc_connection import GrpcConnection
 from tests.bench.load.http1_connection import Http1Connection, post
-from tests.bench.processes import cpu_seconds, marked
+from tests.bench.processes import busy_seconds, cpu_seconds, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.bench.load.closed_loop import Outcome
 
 WARM_UP_SHARE = 0.3
+ENOUGH = 10
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """What it gave: latencies in milliseconds, CPU in seconds per 1,000 answers."""
+    """Latencies in milliseconds, CPU in seconds per 1,000 answers; `others`: cores busy with other work."""
 
     rate: float
     p50_ms: float
     p99_ms: float
     server_cpu: float
     client_cpu: float
+    others: float
     answered: int
     errors: dict[str, int] = field(default_factory=dict)
 
@@ -61,13 +63,14 @@ def measure(load: Load) -> Measured:
     try:
         loop.run(WARM_UP_SHARE * load.seconds)
         processes = marked(load.mark)
-        server, client = cpu_seconds(processes), time.process_time()
+        server, client, others = cpu_seconds(processes), time.process_time(), busy_seconds()
         outcome = loop.run(load.seconds)
         client = time.process_time() - client
         server = cpu_seconds(processes) - server
+        others = busy_seconds() - others - server - client
     finally:
         loop.close()
-    return summed_up(outcome, server, client)
+    return summed_up(outcome, server, client, others)
 
 
 def connector(load: Load) -> Callable[[], Connection]:
@@ -79,22 +82,25 @@ def connector(load: Load) -> Callable[[], Connection]:
     return lambda: Http1Connection(request, Expectation(load.expected, is_json=True))
 
 
-def summed_up(outcome: Outcome, server_cpu: float, client_cpu: float) -> Measured:
-    """The figures of one stretch.
+def summed_up(outcome: Outcome, server_cpu: float, client_cpu: float, others: float) -> Measured:
+    """The figures of one stretch; where answers are few, those that came late count too.
 
     Raises:
         BadAnswer: nothing was answered in time.
     """
-    latencies = sorted(outcome.latencies)
-    if not latencies:
+    answered = len(outcome.latencies)
+    if not answered:
         raise BadAnswer(f"no answer within {outcome.seconds:.1f} s; errors: {dict(outcome.errors)}")
+    enough = outcome.in_time >= ENOUGH
+    latencies = sorted(outcome.latencies[: outcome.in_time] if enough else outcome.latencies)
     return Measured(
-        rate=len(latencies) / outcome.seconds,
+        rate=outcome.in_time / outcome.seconds if enough else answered / outcome.elapsed,
         p50_ms=at(latencies, 0.5) / 1e6,
         p99_ms=at(latencies, 0.99) / 1e6,
-        server_cpu=1000 * server_cpu / outcome.answered,
-        client_cpu=1000 * client_cpu / outcome.answered,
-        answered=outcome.answered,
+        server_cpu=1000 * server_cpu / answered,
+        client_cpu=1000 * client_cpu / answered,
+        others=max(0.0, others) / outcome.elapsed,
+        answered=answered,
         errors=dict(outcome.errors),
     )
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from tests.bench.load.errors import BadAnswer
+from tests.bench.load.errors import BadAnswer, WrongNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +35,15 @@ class Connection(Protocol):
 
 @dataclass
 class Outcome:
-    """What one stretch of the loop saw. `latencies` in nanoseconds, those of answers within `seconds` only."""
+    """What one stretch of the loop saw: `seconds` of asking, `elapsed` until the last answer.
+
+    `latencies` in nanoseconds, of all answers; the first `in_time` of them came within `seconds`.
+    """
 
     seconds: float = 0.0
+    elapsed: float = 0.0
     latencies: array[int] = field(default_factory=lambda: array("q"))
-    answered: int = 0
+    in_time: int = 0
     errors: Counter[str] = field(default_factory=Counter)
 
 
@@ -89,7 +93,7 @@ class ClosedLoop:
             self._loop(outcome)
         finally:
             gc.enable()
-        outcome.seconds = seconds
+        outcome.seconds, outcome.elapsed = seconds, (time.perf_counter_ns() - start) / 1e9
         return outcome
 
     def _loop(self, outcome: Outcome) -> None:
@@ -110,14 +114,15 @@ class ClosedLoop:
                 self._ask(slot)
             if slot.connection.outgoing:
                 self._flush(slot)
+        except WrongNumbers:
+            raise
         except (BadAnswer, OSError) as error:
             self._fail(slot, error, outcome)
 
     def _note(self, slot: _Slot, outcome: Outcome) -> None:
         now = time.perf_counter_ns()
-        outcome.answered += 1
-        if now <= self._until:
-            outcome.latencies.append(now - slot.started)
+        outcome.latencies.append(now - slot.started)
+        outcome.in_time += now <= self._until
         self._busy -= 1
 
     def _ask(self, slot: _Slot) -> None:

@@ -9,3 +9,7 @@ class BadAnswer(Exception):  # noqa: N818 - it is an answer, and a bad one
     def __init__(self, message: str, *, fatal: bool = False) -> None:
         super().__init__(message)
         self.fatal = fatal
+
+
+class WrongNumbers(BadAnswer):
+    """The answer is well formed and says something else: such a server is not measured at all."""

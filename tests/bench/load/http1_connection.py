@@ -44,7 +44,8 @@ class Http1Connection:
             return False
         self._received = b""
         if data[9:12] != b"200":
-            raise BadAnswer(f"the server answered {data[:300]!r}", fatal=b"connection: close" in data.lower())
+            status, body = data[: data.index(b"\r\n")], data[head_end + 4 :]
+            raise BadAnswer(f"{status!r}, {body[:200]!r}", fatal=b"connection: close" in data[:head_end].lower())
         self._expectation.check(body_of(data, head_end))
         return True
 
