@@ -124,112 +124,35 @@ def _read_variable(_: Any, args: list[Value]) -> Value:
     return args[0]
 
 
-@_rule(
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atanh",
-    "Ceil",
-    "Conj",
-    "Cos",
-    "Cosh",
-    "Digamma",
-    "Elu",
-    "Erf",
-    "Erfc",
-    "Erfinv",
-    "Exp",
-    "Expm1",
-    "Floor",
-    "Inv",
-    "Invert",
-    "IsFinite",
-    "IsInf",
-    "IsNan",
-    "LeakyRelu",
-    "Lgamma",
-    "Log",
-    "Log1p",
-    "LogicalNot",
-    "Ndtri",
-    "Neg",
-    "OnesLike",
-    "Reciprocal",
-    "Relu",
-    "Relu6",
-    "Rint",
-    "Round",
-    "Rsqrt",
-    "Selu",
-    "Sigmoid",
-    "Sign",
-    "Sin",
-    "Sinh",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Square",
-    "Tan",
-    "Tanh",
-    "ZerosLike",
-    "StringLength",
-    "StringLower",
-    "StringUpper",
-    "StringStrip",
-    "StringToHashBucketFast",
-    "StringToHashBucketStrong",
-    "StringToNumber",
-    "AsString",
-    "Bucketize",
+# fmt: off
+_UNARY = (
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Conj", "Cos", "Cosh", "Digamma", "Elu", "Erf",
+    "Erfc", "Erfinv", "Exp", "Expm1", "Floor", "Inv", "Invert", "IsFinite", "IsInf", "IsNan", "LeakyRelu", "Lgamma",
+    "Log", "Log1p", "LogicalNot", "Ndtri", "Neg", "OnesLike", "Reciprocal", "Relu", "Relu6", "Rint", "Round", "Rsqrt",
+    "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Square", "Tan", "Tanh", "ZerosLike",
+    "StringLength", "StringLower", "StringUpper", "StringStrip", "StringToHashBucketFast", "StringToHashBucketStrong",
+    "StringToNumber", "AsString", "Bucketize",
 )
+# fmt: on
+
+
+@_rule(*_UNARY)
 def _unary(_: Any, args: list[Value]) -> Value:
     return _like(args, args[0].shape)
 
 
-@_rule(
-    "Add",
-    "AddV2",
-    "Sub",
-    "Mul",
-    "MulNoNan",
-    "Div",
-    "DivNoNan",
-    "RealDiv",
-    "FloorDiv",
-    "FloorMod",
-    "Mod",
-    "TruncateDiv",
-    "TruncateMod",
-    "Pow",
-    "Maximum",
-    "Minimum",
-    "SquaredDifference",
-    "Xdivy",
-    "Xlogy",
-    "Xlog1py",
-    "Atan2",
-    "NextAfter",
-    "Equal",
-    "NotEqual",
-    "Greater",
-    "GreaterEqual",
-    "Less",
-    "LessEqual",
-    "LogicalAnd",
-    "LogicalOr",
-    "ApproximateEqual",
-    "BitwiseAnd",
-    "BitwiseOr",
-    "BitwiseXor",
-    "LeftShift",
-    "RightShift",
-    "SelectV2",
-    "ClipByValue",
-    "AddN",
+# fmt: off
+_ELEMENTWISE = (
+    "Add", "AddV2", "Sub", "Mul", "MulNoNan", "Div", "DivNoNan", "RealDiv", "FloorDiv", "FloorMod", "Mod",
+    "TruncateDiv", "TruncateMod", "Pow", "Maximum", "Minimum", "SquaredDifference", "Xdivy", "Xlogy", "Xlog1py",
+    "Atan2", "NextAfter", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd",
+    "LogicalOr", "ApproximateEqual", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "LeftShift", "RightShift", "SelectV2",
+    "ClipByValue", "AddN",
 )
+# fmt: on
+
+
+@_rule(*_ELEMENTWISE)
 def _elementwise(_: Any, args: list[Value]) -> Result:
     return _like(args, broadcast([arg.shape for arg in args]))
 
