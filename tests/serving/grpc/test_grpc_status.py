@@ -3,13 +3,14 @@
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.errors import Code
 from serving.grpc.grpc_status import cut_message, decoded_metadata, percent_encoded, trailers
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_percent_encoding_is_undone_by_any_url_decoder(raw):
     """And is printable ASCII."""
@@ -19,6 +20,7 @@ def test_percent_encoding_is_undone_by_any_url_decoder(raw):
     assert all(0x20 <= byte < 0x7F for byte in encoded)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([b"x-bin", b"y-bin"]), st.binary())))
 def test_binary_metadata_comes_back(metadata):
     """With or without padding."""

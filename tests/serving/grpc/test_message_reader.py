@@ -4,7 +4,7 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.errors import Code, ServingError
@@ -12,6 +12,7 @@ from serving.grpc.compression import decompress
 from serving.grpc.message_reader import MessageReader
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 60))
 def test_pieces_of_any_size_make_the_message(message, size):
     """Whatever they cut through."""
@@ -22,6 +23,7 @@ def test_pieces_of_any_size_make_the_message(message, size):
     assert message == reader.finish()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=12), max_size=6))
 def test_any_pieces_make_a_message_or_a_proper_error(pieces):
     """Never anything else."""

@@ -34,7 +34,7 @@ GOOD = st.builds(request, st.integers(0, 20).map(lambda n: 2 * n + 1), st.binary
 STREAMS = st.lists(st.one_of(FRAMES, GOOD, st.binary(max_size=30)), max_size=25)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(STREAMS, st.integers(1, 100_000), st.booleans())
 def test_frames_at_random(make_peer, parts, size, answers):
     """In pieces of any size, with and without answers in between."""
@@ -47,7 +47,7 @@ def test_frames_at_random(make_peer, parts, size, answers):
         check(peer)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200), st.booleans())
 def test_bytes_at_random(make_peer, data, greet):
     """From the first byte on, or after the greeting."""
@@ -56,7 +56,7 @@ def test_bytes_at_random(make_peer, data, greet):
     check(peer)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_good_bytes_with_a_few_changed(make_peer, data):
     """One to five bytes of a valid conversation."""

@@ -14,6 +14,7 @@ VALUES = st.sampled_from([b"", b"1", b"10S", b"application/grpc", b"x" * 1500])
 LISTS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(LISTS, st.sampled_from([50, 100, 4096])), max_size=30))
 def test_a_kept_block_says_what_a_decoder_would_say(steps):
     """Through entries added, evicted and tables resized; a number is a new size of the table."""
@@ -48,7 +49,7 @@ def test_a_block_that_is_sent_again_is_decoded_once():
     assert decoder.known(block) is None
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(
         st.binary(max_size=12) | st.sampled_from([b"\x40\x01a\x01b", b"\xbe", b"\x7f\x00\x01c", b"\x3e"]), max_size=8

@@ -1,7 +1,7 @@
 """Header blocks without state."""
 
 import hpack
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.http2.header_encoder import encode_headers
@@ -9,6 +9,7 @@ from serving.http2.header_encoder import encode_headers
 NAMES = st.one_of(st.sampled_from([b":status", b"content-type", b"grpc-status"]), st.binary(min_size=1, max_size=300))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=300))))
 def test_any_decoder_reads_them_and_keeps_nothing(headers):
     """So that the same bytes serve every connection, again and again."""
