@@ -191,7 +191,7 @@ class _Call:
         self._api = REST_CLASSIFY if asked.verb == "classify" else REST_REGRESS
         document = parse_object(self._body)
         spec = ModelSpec(asked.model, asked.version, asked.label, signature_name(document))
-        examples = examples_from_json(document, asked.verb)
+        examples = examples_from_json(document)
         plane, api, deadline, size = self._handler.plane, self._api, self._deadline, len(self._body)
         if asked.verb == "classify":
             return lambda: plane.classify(

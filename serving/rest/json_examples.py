@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def examples_from_json(document: Mapping[str, Any], method: str) -> list[bytes]:
-    """One serialized tf.Example for each object; `context` is merged into each.
+def examples_from_json(document: Mapping[str, Any]) -> list[bytes]:
+    """One serialized tf.Example for each object; `context` is merged into each. Errors say classify for regress too.
 
     Raises: InvalidArgument in upstream's words.
     Source: TF Serving util/json_tensor.cc at 2.20.0.
@@ -23,7 +23,7 @@ def examples_from_json(document: Mapping[str, Any], method: str) -> list[bytes]:
     examples = document.get("examples")
     if "examples" not in document:
         raise InvalidArgument(
-            f"JSON Value: {shown(document)} When method is {method}, key 'examples' is expected and was not found"
+            f"JSON Value: {shown(document)} When method is classify, key 'examples' is expected and was not found"
         )
     if not isinstance(examples, list):
         raise InvalidArgument(f"JSON Value: {shown(document)} Expecting 'examples' value to be an list/array")

@@ -14,7 +14,6 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
-from serving.errors import ServingError
 from serving.rest.json_tensor import FLOATS, INTEGERS, decode_b64, tensor_from_json
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class SimdBody:
         """The tensor of each alias; None: ask the exact reader. To be called once."""
         try:
             return self._inputs(dtypes)
-        except (_Unsure, ServingError, ValueError, TypeError, RuntimeError, LookupError, OverflowError):
+        except Exception:  # noqa: BLE001 - whatever it is, the exact reader says what is wrong
             return None
         finally:
             self._root = None
@@ -70,11 +69,11 @@ class SimdBody:
         value = self._root[key]
         if self.row_form and not len(value):
             raise _Unsure
-        if self.row_form and isinstance(value[0], simdjson.Object) and list(value[0].keys()) != ["b64"]:
+        if self.row_form and isinstance(value[0], simdjson.Object) and not _has_keys(value[0], ["b64"]):
             return self._named_rows(value, dtypes)
         if isinstance(value, simdjson.Array) and len(dtypes) == 1:
             return {alias: self._tensor(key, value, dtype) for alias, dtype in dtypes.items()}
-        if isinstance(value, simdjson.Object) and not self.row_form and list(value.keys()) != ["b64"]:
+        if isinstance(value, simdjson.Object) and not self.row_form and not _has_keys(value, ["b64"]):
             return {alias: self._tensor(alias, value[alias], dtype) for alias, dtype in sorted(dtypes.items())}
         raise _Unsure
 
@@ -95,7 +94,7 @@ class SimdBody:
 
     def _named_rows(self, rows: Any, dtypes: Mapping[str, str]) -> dict[str, Array]:
         keys = list(rows[0].keys())
-        if sorted(keys) != sorted(dtypes) or not all(list(row.keys()) == keys for row in rows):
+        if sorted(keys) != sorted(dtypes) or not all(_has_keys(row, keys) for row in rows):
             raise _Unsure
         return {alias: self._column(alias, [row[alias] for row in rows], dtype) for alias, dtype in dtypes.items()}
 
@@ -132,8 +131,13 @@ def read_body(body: bytes) -> SimdBody | None:
     try:
         root = parser.parse(body)
         return SimdBody(body, parser, root) if isinstance(root, simdjson.Object) else None
-    except (_Unsure, ValueError, RuntimeError):
+    except Exception:  # noqa: BLE001 - as above
         return None
+
+
+def _has_keys(value: Any, keys: list[str]) -> bool:
+    """Whether a value is an object of just these, in this order."""
+    return isinstance(value, simdjson.Object) and list(value.keys()) == keys
 
 
 def _give_back(parser: simdjson.Parser, size: int) -> None:
@@ -163,7 +167,7 @@ def _strings(value: Any) -> Array:
     for index, item in enumerate(value):
         if isinstance(item, str):
             tensor[index] = item.encode()
-        elif isinstance(item, simdjson.Object) and list(item.keys()) == ["b64"]:
+        elif _has_keys(item, ["b64"]):
             tensor[index] = decode_b64({"b64": item["b64"]})
         else:
             raise _Unsure

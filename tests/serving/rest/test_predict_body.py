@@ -73,7 +73,7 @@ def object_text(members):
 
 NAMED = st.lists(st.tuples(st.sampled_from(["x", "y", "inputs"]), VALUES), max_size=3).map(object_text)
 ROW_OF_NAMED = st.lists(st.tuples(st.sampled_from(["x", "y", "b64"]), LISTS), max_size=3).map(object_text)
-NAMED_ROWS = st.tuples(ROW_OF_NAMED, st.integers(1, 4), ROW_OF_NAMED, st.booleans()).map(
+NAMED_ROWS = st.tuples(ROW_OF_NAMED, st.integers(1, 4), ROW_OF_NAMED | LISTS, st.booleans()).map(
     lambda row: "[" + ",".join([row[0]] * row[1] + [row[2]] * row[3]) + "]"
 )
 MEMBERS = st.tuples(
@@ -105,6 +105,12 @@ BODIES = st.lists(MEMBERS, min_size=1, max_size=3).map(object_text)
 @example('{"instances": [{"b64": 1}]}', {"b64": "float"}, "")
 @example('{"instances": [{"b64": "YQ=="}]}', {"b64": "string"}, "")
 @example('{"instances": [{"x": 1}, {"x": true}]}', {"x": "float"}, "")
+@example('{"instances": [{"x": 1}, [1]]}', {"x": "float"}, "")
+@example('{"instances": [{"x": 1}, 1]}', {"x": "float"}, "")
+@example('{"instances": [1, {"x": 1}]}', {"x": "float"}, "")
+@example('{"instances": {"x": 1}}', {"x": "float"}, "")
+@example('{"instances": "x"}', {"x": "string"}, "")
+@example('{"inputs": "x"}', {"x": "string"}, "")
 def test_the_quick_way_says_what_the_exact_one_does(text, dtypes, after):
     """To the bit, for any document, whole or not; errors to the letter."""
     body = (text + after).encode()
