@@ -95,8 +95,8 @@ def _surely_long(values: Array) -> NDArray[np.bool_]:
 
     Zero, NaN and infinities come out as NaN, so not.
     """
-    wide = values.astype(np.float64)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # a signalling NaN complains even when it is widened
+        wide = values.astype(np.float64)
         sizes = np.abs(wide)
         scale = np.power(10.0, 5 - np.floor(np.log10(sizes)))
         differences = np.abs(np.rint(wide * scale) / scale - wide)

@@ -116,7 +116,7 @@ def _feeds(signature: Signature, inputs: Mapping[str, Array]) -> list[tuple[str,
             raise InvalidArgument(
                 f"Signature input alias: {alias}(feed name: {info.tensor}) not found in request and no default value "
                 f"provided. Inputs expected to be in the request {_set(inputs)}, or default input alias set: "
-                f"{_set(signature.defaults)}"
+                f"{_list(signature.defaults)}"
             )
     if used < len(inputs):
         known = set(inputs) & set(signature.inputs)

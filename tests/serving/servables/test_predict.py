@@ -61,7 +61,7 @@ TOO_MANY = (
 )
 NO_VALUE = (
     "INVALID_ARGUMENT: Signature input alias: a(feed name: a:0) not found in request and no default value provided. "
-    "Inputs expected to be in the request {b}, or default input alias set: {b}"
+    "Inputs expected to be in the request {b}, or default input alias set: b"
 )
 
 
