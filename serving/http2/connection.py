@@ -204,8 +204,9 @@ class Connection:
     def _check_size(self, kind: int, size: int) -> None:
         if size > self.limits.max_frame_size:
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {size} bytes")
-        if kind in (frames.HEADERS, frames.CONTINUATION) and size > self.limits.max_header_block:
-            raise ConnectionFailure(ErrorCode.ENHANCE_YOUR_CALM, f"a header block of {size} bytes")
+        if kind != frames.DATA and size > frames.DEFAULT_MAX_FRAME_SIZE:
+            # No such frame is of use, and it would have to be held until it is whole.
+            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {size} bytes that is not DATA")
 
     def _on_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == frames.HEADERS and flags & _NOT_PLAIN == frames.END_HEADERS and self.is_ready and not self._block:

@@ -13,7 +13,7 @@ class Limits:
       max_concurrent_streams: Beyond it a stream is refused with REFUSED_STREAM, which clients may send again.
       stream_window: Bytes that a stream may send ahead of being read.
       connection_window: Bytes that all streams of a connection together may send ahead.
-      max_frame_size: The largest frame taken.
+      max_frame_size: The largest DATA frame taken; others are at most 16,384 bytes, whatever is set here.
       max_header_list_size: The largest header list taken, names and values and 32 bytes each.
       max_header_block: The largest compressed header block, CONTINUATION frames included.
       max_continuations: CONTINUATION frames of one header block.
@@ -31,7 +31,7 @@ class Limits:
     max_concurrent_streams: int = 1024
     stream_window: int = 1 << 24
     connection_window: int = 1 << 24
-    max_frame_size: int = 1 << 14
+    max_frame_size: int = 1 << 20
     max_header_list_size: int = 1 << 14
     max_header_block: int = 1 << 15
     max_continuations: int = 32
