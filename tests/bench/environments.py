@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
-CACHE = ROOT / ".shipway" / "bench"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "shipway" / "bench"
 MODELS = CACHE / "models"
 _INSTALL_S = 900
 

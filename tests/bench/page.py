@@ -53,8 +53,8 @@ METHOD = """\
 - CPU is user and system time of all the server's processes.
 - gRPC tensors travel as raw bytes (`tensor_content`, `raw_input_contents`), REST tensors as JSON with three decimals,
   each in the protocol that the server speaks.
-- Each peer has an environment of its own with pinned packages (`tests/bench/peers/`), loads the same SavedModel with
-  `tf.saved_model.load` and calls its signature; logs of requests are off.
+- Each peer has an environment of its own in `~/.cache/shipway/bench` with pinned packages (`tests/bench/peers/`), loads
+  the same SavedModel with `tf.saved_model.load` and calls its signature; logs of requests are off.
 """
 
 
