@@ -20,10 +20,8 @@ from serving.merging import TickMerger
 from serving.model_job import Answer, Done, ModelJob, Work, failure
 from serving.predict_job import Decode, Encode, PredictJob, Runs
 from serving.request_metrics import Api, RequestMetrics
-from serving.servables.signature import DEFAULT_SIGNATURE
 
 if TYPE_CHECKING:
-    from serving.core.servable_handle import ServableHandle
     from serving.core.servable_state import ServableState
     from serving.model_spec import ModelSpec
     from serving.monitoring.serving_metrics import ServingMetrics
@@ -85,7 +83,7 @@ class DataPlane:
         except ServingError as error:
             done(None, error)
             return
-        PredictJob(handle, _exact(spec, handle), decode, encode, self._runs(api)).start(done, deadline, size)
+        PredictJob(handle, handle.servable.exact(spec), decode, encode, self._runs(api)).start(done, deadline, size)
 
     def classify(
         self,
@@ -216,7 +214,7 @@ class DataPlane:
         except ServingError as error:
             done(None, error)
             return
-        ModelJob(handle, _exact(spec, handle), work, self._loop_inbox()).start(done, deadline, size)
+        ModelJob(handle, handle.servable.exact(spec), work, self._loop_inbox()).start(done, deadline, size)
 
     def _counted(self, api: Api, model: str, done: Done) -> Done:
         started = time.perf_counter()
@@ -239,7 +237,3 @@ class DataPlane:
     def _loop_inbox(self) -> LoopInbox:
         assert self._inbox is not None, "start() comes first"
         return self._inbox
-
-
-def _exact(spec: ModelSpec, handle: ServableHandle) -> ModelSpec:
-    return replace(spec, version=handle.id.version, signature_name=spec.signature_name or DEFAULT_SIGNATURE)

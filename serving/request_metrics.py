@@ -19,9 +19,12 @@ MAX_UNKNOWN_NAMES = 1000
 _MICROS = 1e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Api:
-    """The labels of one API: `name` is Predict, Classify, ... by gRPC, predict, ..., or "" by REST."""
+    """The labels of one API: `name` is Predict, Classify, ... by gRPC, predict, ..., or "" by REST.
+
+    There are only those below; compared by identity, which a look-up for every request is quicker by.
+    """
 
     name: str
     entrypoint: str

@@ -26,6 +26,7 @@ class RunCost:
         self._seconds = [float("inf")] * _STEPS
         self._runs = 0
         self._unmeasured = 0
+        self._quick = [False] * _STEPS
 
     def is_due(self) -> bool:
         """Whether the next run on the event loop should be measured; only that thread asks."""
@@ -44,13 +45,21 @@ class RunCost:
             seconds = known + (seconds - known) * _DOWN
         self._seconds[step] = min(seconds, known * _UP)
         self._runs += 1
+        # Asked for every request, while this changes now and then.
+        self._quick = [self._is_quick(step) for step in range(_STEPS)]
 
     def expected_s(self, rows: int) -> float | None:
         """Seconds that a run of so many rows will take; None: too little is known.
 
         At most in proportion to fewer rows, so that one bad measurement of a big run does not forbid big runs for ever.
         """
-        step = min(rows.bit_length(), _STEPS - 1)
+        return self._expected_s(min(rows.bit_length(), _STEPS - 1))
+
+    def is_quick(self, rows: int) -> bool:
+        """Whether a run of so many rows belongs on the event loop's thread; not before it was measured elsewhere."""
+        return self._quick[min(rows.bit_length(), _STEPS - 1)]
+
+    def _expected_s(self, step: int) -> float | None:
         if self._runs < _MIN_RUNS:
             return None
         expected = float("inf")
@@ -59,9 +68,8 @@ class RunCost:
         # Nothing as small was measured: it takes no longer than what is bigger.
         return expected if expected < float("inf") else min(self._seconds)
 
-    def is_quick(self, rows: int) -> bool:
-        """Whether a run of so many rows belongs on the event loop's thread; not before it was measured elsewhere."""
-        expected = self.expected_s(rows)
+    def _is_quick(self, step: int) -> bool:
+        expected = self._expected_s(step)
         return expected is not None and expected <= self._quick_s
 
     def quick_rows(self) -> int:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from serving.batching.batching_session import BatchingSession
 from serving.core.resource_tracker import estimate_ram_bytes
+from serving.model_spec import ModelSpec
 from serving.model_threads import ModelThreads
 from serving.monitoring.serving_metrics import ServingMetrics
 from serving.predict_plan import PredictPlans
 from serving.servables.manifest import MANIFEST
 from serving.servables.row_wise import RowWise, row_wise_signatures
 from serving.servables.saved_model_loader import LoaderOptions, SavedModelLoader
+from serving.servables.signature import DEFAULT_SIGNATURE
 
 if TYPE_CHECKING:
     from serving.batching.wrap_session import SessionBatcher
@@ -37,13 +39,26 @@ class ServedModel:
     """
 
     def __init__(
-        self, bundle: SavedModelBundle, plans: PredictPlans, threads: ModelThreads, metadata: Metadata
+        self, version: int, bundle: SavedModelBundle, plans: PredictPlans, threads: ModelThreads, metadata: Metadata
     ) -> None:
         self.bundle = bundle
         self.plans = plans
         self.batching = bundle.runner if isinstance(bundle.runner, BatchingSession) else None
         self.threads = threads
         self.metadata = metadata
+        self._version = version
+        self._specs: dict[str, ModelSpec] = {}
+
+    def exact(self, spec: ModelSpec) -> ModelSpec:
+        """The spec with the version that answers, and the signature's name if it has none."""
+        found = self._specs.get(spec.signature_name)
+        if found is None:
+            name = spec.signature_name or DEFAULT_SIGNATURE
+            found = ModelSpec(spec.name, self._version, spec.label, name)
+            # Others are names that a request made up.
+            if name in self.bundle.signatures and spec.label is None:
+                self._specs[spec.signature_name] = found
+        return found
 
 
 class ServedModelLoader:
@@ -66,7 +81,8 @@ class ServedModelLoader:
         bundle = self._loaded()
         plans = PredictPlans(bundle, self._row_wise, check_method_name=self._options.check_method_name)
         threads = ModelThreads(self._id.name, self._options.threads)
-        self._model = ServedModel(bundle, plans, threads, origin(self._id, self._path, self._options.release_commit))
+        metadata = origin(self._id, self._path, self._options.release_commit)
+        self._model = ServedModel(self._id.version, bundle, plans, threads, metadata)
         return self._model
 
     def _loaded(self) -> SavedModelBundle:
