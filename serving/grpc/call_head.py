@@ -21,7 +21,7 @@ _TYPE = b"application/grpc"
 _TYPE_ENDS = (b"", b"+", b";")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CallHead:
     """One for all calls with the same headers.
 

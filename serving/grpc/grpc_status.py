@@ -62,7 +62,10 @@ def decoded_metadata(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
 
     Raises ValueError for a value that is no base64.
     """
-    return tuple(pair for name, value in headers if not name.startswith(b":") for pair in _decoded(name, value))
+    fields = [field for field in headers if field[0][:1] != b":"]
+    if not any(name.endswith(_BINARY) for name, _ in fields):
+        return tuple(fields)
+    return tuple(pair for name, value in fields for pair in _decoded(name, value))
 
 
 def _encoded(name: bytes, value: bytes) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.http2.protocol import Http2Protocol
@@ -40,6 +41,7 @@ class Http2Server:
         self.now = time.monotonic
         self.changed = asyncio.Event()
         self._ssl = ssl_context
+        self._unix_path: str | None = None
         self._listeners: list[asyncio.Server] = []
         self._to_flush: list[Http2Protocol] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,13 +52,14 @@ class Http2Server:
         loop = self._begin()
         listening = _tcp_socket(host, port, reuse_port=reuse_port)
         self.port = listening.getsockname()[1]
-        server = await loop.create_server(self._protocol, sock=listening, backlog=_BACKLOG, ssl=self._ssl)
+        server = await loop.create_server(self._protocol, sock=listening, backlog=_BACKLOG, **self._tls())
         self._listeners.append(server)
 
     async def listen_unix(self, path: str) -> None:
         """Opens a unix socket; a socket left there by another process is replaced. Raises OSError."""
-        server = await self._begin().create_unix_server(self._protocol, path, backlog=_BACKLOG, ssl=self._ssl)
+        server = await self._begin().create_unix_server(self._protocol, path, backlog=_BACKLOG, **self._tls())
         self._listeners.append(server)
+        self._unix_path = path
 
     async def stop(self, grace_s: float) -> None:
         """Takes no new connections, then no new streams, then waits at most `grace_s` seconds for those in flight."""
@@ -71,7 +74,7 @@ class Http2Server:
             protocol.abort()
         if self._check_handle:
             self._check_handle.cancel()
-        self._listeners.clear()
+        self._remove_socket()
 
     def flush_soon(self, protocol: Http2Protocol) -> None:
         """Writes what a connection has to say at the end of this turn of the loop."""
@@ -84,6 +87,16 @@ class Http2Server:
         waiting, self._to_flush = self._to_flush, []
         for protocol in waiting:
             protocol.flush()
+
+    def _remove_socket(self) -> None:
+        if self._unix_path is not None:
+            Path(self._unix_path).unlink(missing_ok=True)
+            self._unix_path = None
+
+    def _tls(self) -> dict[str, Any]:
+        if self._ssl is None:
+            return {}
+        return {"ssl": self._ssl, "ssl_handshake_timeout": self.limits.preface_timeout_s}
 
     def _begin(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:

@@ -7,9 +7,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
+import uvloop
 
 from serving.errors import InvalidArgument
 from serving.grpc.grpc_transport import GrpcTransport
@@ -169,6 +171,7 @@ def test_a_unix_socket_replaces_a_stale_one(start, tmp_path):
     with start(GrpcTransport, unix_path=path) as running, grpc.insecure_channel(f"unix:{path}") as channel:
         assert b"hi" == channel.unary_unary(ECHO)(b"hi", timeout=10)
         assert 0 == running.transport.port
+    assert not Path(path).exists()
 
 
 @pytest.mark.parametrize("kind", [GrpcTransport, GrpcioTransport])
@@ -178,12 +181,13 @@ def test_a_taken_port_is_refused_in_upstreams_words(server, kind):
         server.run(kind(lambda _: None).start(None, server.transport.port, None))
 
 
-@pytest.mark.parametrize("kind", ["own", "grpcio"])
+@pytest.mark.parametrize("kind", ["own on uvloop", "own on asyncio", "grpcio"])
 def test_tls(start, credentials, kind):
     """With a certificate of our own."""
-    own = kind == "own"
+    own = kind != "grpcio"
     options = {"ssl_context": credentials.ssl_context()} if own else {"credentials": credentials}
-    with start(GrpcTransport if own else GrpcioTransport, **options) as running:
+    loop_of = uvloop.new_event_loop if kind == "own on uvloop" else asyncio.new_event_loop
+    with start(GrpcTransport if own else GrpcioTransport, loop_of=loop_of, **options) as running:
         roots = grpc.ssl_channel_credentials(credentials.custom_ca.encode())
         target = f"localhost:{running.transport.port}"
         with grpc.secure_channel(target, roots) as channel:
@@ -287,6 +291,17 @@ def test_a_client_without_a_preface_is_cut_off(start):
     with start(GrpcTransport, limits=replace(Limits(), preface_timeout_s=0.5)) as running:
         slow = socket.create_connection(("127.0.0.1", running.transport.port), timeout=10)
         slow.sendall(b"PRI * ")
+        while slow.recv(1000):
+            pass
+        slow.close()
+
+
+def test_a_client_that_never_ends_its_handshake_is_cut_off(start, credentials):
+    """TLS makes it no slower."""
+    limits = replace(Limits(), preface_timeout_s=0.5)
+    with start(GrpcTransport, limits=limits, ssl_context=credentials.ssl_context()) as running:
+        slow = socket.create_connection(("127.0.0.1", running.transport.port), timeout=10)
+        slow.sendall(b"\x16\x03")
         while slow.recv(1000):
             pass
         slow.close()
