@@ -142,7 +142,7 @@ X = {"x": np.array([1.0], np.float32)}
             (
                 "Signature input alias: x(feed name: serving_default_x:0)"
                 " not found in request and no default value provided. "
-                "Inputs expected to be in the request {z}, or default input alias set: {}"
+                "Inputs expected to be in the request {z}, or default input alias set: "
             ),
         ),
         (
