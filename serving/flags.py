@@ -146,6 +146,11 @@ FLAGS: tuple[Flag, ...] = (
     _int32("shutdown_grace_seconds", 10, f"{_OWN} How long a stop waits for requests in flight."),
     _string("release_commit", "", f"{_OWN} What was released; part of every answer's metadata."),
     _string("grpc_transport", "own", f"{_OWN} own: the fast one; grpcio: Google's library."),
+    _int32(
+        "transport_processes",
+        0,
+        f"{_OWN} Processes that share the ports and do the protocol work for this one; 0: this one does it itself.",
+    ),
     _on("enable_request_merging", f"{_OWN} Run requests that arrive in the same moment as one, without delay."),
 )
 

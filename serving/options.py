@@ -71,6 +71,8 @@ class ServerOptions:
     # "own", or "grpcio", which alone takes channel arguments and ALTS.
     grpc_transport: str = "own"
     grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
+    # Processes that share the ports and hand requests to this one, which has the models; 0: it does it all.
+    transport_processes: int = 0
     enable_grpc_healthcheck_service: bool = False
     monitoring_config_file: str = ""
     # What the answers' metadata says was released; empty: nothing.
@@ -128,6 +130,7 @@ _SAME = (
     "rest_api_num_threads",
     "grpc_max_threads",
     "grpc_transport",
+    "transport_processes",
     "enable_grpc_healthcheck_service",
     "monitoring_config_file",
     "release_commit",

@@ -80,6 +80,10 @@ def check_unsupported(options: ServerOptions) -> None:
         raise InvalidArgument(
             f"grpc_transport must be one of {', '.join(GRPC_TRANSPORTS)}. Received: {options.grpc_transport}"
         )
+    if options.transport_processes < 0:
+        raise InvalidArgument(f"transport_processes must be 0 or more. Received: {options.transport_processes}")
+    if options.transport_processes and options.grpc_transport != "own":
+        raise InvalidArgument(f"transport_processes needs grpc_transport own. Received: {options.grpc_transport}")
     if options.use_alts_credentials and options.grpc_transport != "grpcio":
         raise Unimplemented("use_alts_credentials needs grpc_transport grpcio. Received: own")
     if options.platform_config_file:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
     from serving.data_plane import DataPlane
-    from serving.exchange import RpcHandler
+    from serving.exchange import HttpHandler, RpcHandler
     from serving.grpc.credentials import Credentials
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
+    from serving.relay.transport_processes import TransportProcesses
     from serving.rest.http_transport import HttpTransport
 
 
@@ -40,12 +41,15 @@ class Transports:
         self._options = options
         self._metrics = metrics
         self._readiness = readiness
-        self._open: list[Transport | HttpTransport] = []
+        self._open: list[Transport | HttpTransport | TransportProcesses] = []
         self._stopping = False
 
     async def start(self) -> None:
         """Opens the ports."""
         options = self._options
+        if options.transport_processes:
+            await self._start_processes()
+            return
         grpc = self._grpc()
         await grpc.start(options.host, options.grpc_port, options.grpc_socket_path)
         self._open.append(grpc)
@@ -58,6 +62,17 @@ class Transports:
         """Closes the ports and lets requests in flight finish."""
         self._stopping = True
         await asyncio.gather(*(transport.stop(self._options.shutdown_grace_s) for transport in self._open))
+
+    async def _start_processes(self) -> None:
+        from serving.relay.transport_processes import TransportProcesses
+
+        options = self._options
+        processes = TransportProcesses(
+            options.transport_processes, self._rpc_methods(), self._rest_handler(), self._credentials()
+        )
+        rest_port = 0 if options.rest_api_port == options.grpc_port else options.rest_api_port
+        await processes.start(options.host, options.grpc_port, options.grpc_socket_path, rest_port)
+        self._open.append(processes)
 
     def _grpc(self) -> Transport:
         lookup, credentials = self._rpc_methods().get, self._credentials()
@@ -93,12 +108,16 @@ class Transports:
         return methods
 
     def _rest(self) -> HttpTransport:
-        from serving.monitoring.prometheus_exporter import generate_page
-        from serving.rest.http_rest_api_handler import HttpRestApiHandler
         from serving.rest.http_transport import HttpTransport
 
+        return HttpTransport(self._rest_handler())
+
+    def _rest_handler(self) -> HttpHandler:
+        from serving.monitoring.prometheus_exporter import generate_page
+        from serving.rest.http_rest_api_handler import HttpRestApiHandler
+
         prometheus = self._prometheus()
-        handler = HttpRestApiHandler(
+        return HttpRestApiHandler(
             self._plane,
             timeout_ms=self._options.rest_api_timeout_ms,
             cors=self._options.rest_api_enable_cors_support,
@@ -106,7 +125,6 @@ class Transports:
             metrics_path=prometheus.path,
             ready=self._readiness.not_ready_reasons,
         )
-        return HttpTransport(handler)
 
     def _prometheus(self) -> PrometheusConfig:
         from serving.config.monitoring_config import PrometheusConfig, read_monitoring_config

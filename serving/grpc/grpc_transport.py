@@ -13,7 +13,9 @@ from serving.http2.limits import Limits
 from serving.http2.server import Http2Server
 
 if TYPE_CHECKING:
+    import socket
     import ssl
+    from collections.abc import Iterable
 
     from serving.exchange import RpcLookup
 
@@ -76,6 +78,11 @@ class GrpcTransport:
         except OSError:
             await self._server.stop(0)
             raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
+
+    async def serve(self, sockets: Iterable[socket.socket]) -> None:
+        """Takes connections from sockets that are bound, instead of `start`."""
+        for listening in sockets:
+            await self._server.serve(listening)
 
     async def stop(self, grace_s: float) -> None:
         """Takes no new calls; waits at most `grace_s` seconds for those in flight."""

@@ -50,7 +50,7 @@ class Http2Server:
     async def listen(self, host: str | None, port: int, *, reuse_port: bool = False) -> None:
         """Opens a TCP port: every address of both families without a host. Raises OSError."""
         loop = self._begin()
-        listening = _tcp_socket(host, port, reuse_port=reuse_port)
+        listening = tcp_socket(host, port, reuse_port=reuse_port)
         self.port = listening.getsockname()[1]
         server = await loop.create_server(self._protocol, sock=listening, backlog=_BACKLOG, **self._tls())
         self._listeners.append(server)
@@ -60,6 +60,16 @@ class Http2Server:
         server = await self._begin().create_unix_server(self._protocol, path, backlog=_BACKLOG, **self._tls())
         self._listeners.append(server)
         self._unix_path = path
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Takes connections from a socket that is bound, of TCP or unix."""
+        loop = self._begin()
+        if listening.family == socket.AF_UNIX:
+            server = await loop.create_unix_server(self._protocol, sock=listening, backlog=_BACKLOG, **self._tls())
+        else:
+            self.port = listening.getsockname()[1]
+            server = await loop.create_server(self._protocol, sock=listening, backlog=_BACKLOG, **self._tls())
+        self._listeners.append(server)
 
     async def stop(self, grace_s: float) -> None:
         """Takes no new connections, then no new streams, then waits at most `grace_s` seconds for those in flight."""
@@ -128,7 +138,8 @@ class Http2Server:
                 await asyncio.wait_for(self.changed.wait(), left)
 
 
-def _tcp_socket(host: str | None, port: int, *, reuse_port: bool) -> socket.socket:
+def tcp_socket(host: str | None, port: int, *, reuse_port: bool) -> socket.socket:
+    """Bound and not listening yet; to every address of both families without a host. Raises OSError."""
     if host is None and socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):
             return _bound(socket.AF_INET6, ("::", port), reuse_port=reuse_port)

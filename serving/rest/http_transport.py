@@ -41,13 +41,16 @@ class HttpTransport:
 
         Raises: Unavailable: it is taken.
         """
-        listener = _listen(host, port, reuse_port=self._reuse_port)
+        await self.serve(listening_socket(host, port, reuse_port=self._reuse_port))
+        log.info("Exporting HTTP/REST API at:%s:%d ...", host or "localhost", port)
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Takes connections from a socket that listens, instead of `start`."""
         self.port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         connections = self._connections = Connections(self._handler, self._limits)
         self._server = await loop.create_server(lambda: HttpConnection(connections), sock=listener, backlog=_BACKLOG)
         self._sweep()
-        log.info("Exporting HTTP/REST API at:%s:%d ...", host or "localhost", port)
 
     async def stop(self, grace_s: float) -> None:
         """Closes the port and what is idle; breaks off what is still in flight after `grace_s` seconds."""
@@ -79,7 +82,8 @@ class HttpTransport:
         self._sweeper = loop.call_later(min(_SWEEP_S, self._limits.linger_s), self._sweep)
 
 
-def _listen(host: str | None, port: int, *, reuse_port: bool) -> socket.socket:
+def listening_socket(host: str | None, port: int, *, reuse_port: bool) -> socket.socket:
+    """On every interface, IPv6 included where there is IPv6, if host is None. Raises Unavailable: it is taken."""
     families = _families(host) if host else [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104
     for family, address in families:
         with contextlib.suppress(OSError):

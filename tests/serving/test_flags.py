@@ -56,7 +56,14 @@ UPSTREAM = [
     ("enable_grpc_healthcheck_service", "bool", False),
     ("enable_serialization_as_tensor_content", "bool", False),
 ]
-OWN = {"host", "shutdown_grace_seconds", "release_commit", "grpc_transport", "enable_request_merging"}
+OWN = {
+    "host",
+    "shutdown_grace_seconds",
+    "release_commit",
+    "grpc_transport",
+    "transport_processes",
+    "enable_request_merging",
+}
 
 
 def test_every_flag_of_upstreams_and_what_is_ours():

@@ -62,6 +62,7 @@ EFFECTS = {
     "shutdown_grace_seconds": ("14", "shutdown_grace_s", 14),
     "release_commit": ("abc", "release_commit", "abc"),
     "grpc_transport": ("grpcio", "grpc_transport", "grpcio"),
+    "transport_processes": ("2", "transport_processes", 2),
     "enable_request_merging": ("0", "enable_request_merging", False),
 }
 
@@ -149,6 +150,12 @@ PARALLEL = [f"--tensorflow_{kind}_parallelism=1" for kind in ("session", "intra_
         ([BASE, "--batching_parameters_file=/b", *PARALLEL], f"INVALID_ARGUMENT: {NO_BATCHING}"),
         # What this server cannot do.
         ([BASE, "--grpc_transport=x"], "INVALID_ARGUMENT: grpc_transport must be one of own, grpcio. Received: x"),
+        ([BASE, "--transport_processes=-1"], "INVALID_ARGUMENT: transport_processes must be 0 or more. Received: -1"),
+        (
+            [BASE, "--transport_processes=1", "--grpc_transport=grpcio"],
+            "INVALID_ARGUMENT: transport_processes needs grpc_transport own. Received: grpcio",
+        ),
+        ([BASE, "--transport_processes=1"], None),
         (
             [BASE, "--use_alts_credentials"],
             "UNIMPLEMENTED: use_alts_credentials needs grpc_transport grpcio. Received: own",

@@ -1,0 +1,76 @@
+"""A transport process: gRPC and HTTP on listening sockets that it was given, and a stream to the main process.
+
+It imports neither TensorFlow nor NumPy, has no model and no state but its connections, and ends with the main process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+from serving import event_loop
+from serving.grpc.credentials import Credentials
+from serving.grpc.grpc_transport import GrpcTransport
+from serving.relay.relay_client import RelayClient
+from serving.rest.http_limits import HttpLimits
+from serving.rest.http_transport import HttpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MAIN_PROCESS_GONE = 1
+
+
+def main(fd: int) -> int:
+    """Serves until the main process, at the other end of the stream socket `fd`, says that it is enough."""
+    # Whoever ends a whole group of processes means the main one, which then ends this one in order.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)
+    event_loop.run(_serve(socket.socket(fileno=fd)))
+    return 0
+
+
+async def _serve(stream: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    # Without the main process nothing can be answered and nobody is there to be told.
+    ended = False
+
+    def lost() -> None:
+        if not ended:
+            os._exit(_MAIN_PROCESS_GONE)
+
+    _, client = await loop.create_unix_connection(lambda: RelayClient(lost), sock=stream)
+    settings = await client.settings
+    logging.basicConfig(
+        level=settings["log_level"], format="%(asctime)s %(levelname).1s %(name)s[%(process)d]: %(message)s"
+    )
+    client.methods = frozenset(settings["methods"])
+    client.max_waiting_bytes = settings["max_buffered_bytes"]
+    grpc, rest = await _start(client, settings)
+    client.listening()
+    grace_s = await client.drain
+    await asyncio.gather(grpc.stop(grace_s), rest.stop(grace_s))
+    ended = True
+    client.close()
+
+
+async def _start(client: RelayClient, settings: dict[str, Any]) -> tuple[GrpcTransport, HttpTransport]:
+    credentials = settings["credentials"]
+    grpc = GrpcTransport(
+        client.lookup,
+        max_buffered_bytes=settings["max_buffered_bytes"],
+        ssl_context=Credentials(**credentials).ssl_context() if credentials else None,
+    )
+    await grpc.serve(_sockets(settings["grpc"]))
+    rest = HttpTransport(client.http, HttpLimits(max_buffered_bytes=settings["max_buffered_bytes"]))
+    for listening in _sockets(settings["rest"]):
+        await rest.serve(listening)
+    return grpc, rest
+
+
+def _sockets(fds: Sequence[int]) -> list[socket.socket]:
+    return [socket.socket(fileno=fd) for fd in fds]

@@ -1,0 +1,146 @@
+"""TransportProcesses: the ports of a server, served by processes that share them; they are kept alive, then ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serving.errors import Internal
+from serving.grpc.grpc_transport import MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES
+from serving.relay.listeners import Listeners, open_listeners
+from serving.relay.transport_process_handle import TransportProcessHandle, start_transport_process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serving.exchange import HttpHandler, RpcHandler
+    from serving.grpc.credentials import Credentials
+
+log = logging.getLogger(__name__)
+_START_S = 60.0
+_SLACK_S = 2.0
+# A process that lived longer than this did not fail because of how it was started.
+_STEADY_S = 10.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
+
+
+class TransportProcesses:
+    """`start`, then `stop`; on the event loop's thread.
+
+    Memory of requests and of answers that wait for their readers is bounded as in one process, by MAX_BUFFERED_BYTES
+    for gRPC and as much for HTTP, shared out evenly; yet every process may have one message of the largest size.
+    Between each process and this one there are besides at most frame_writer.MAX_UNSENT_BYTES and one message.
+
+    Args:
+      count: How many.
+      methods: What answers RPCs, here.
+      http: What answers HTTP, here.
+      credentials: For TLS of gRPC; None: none.
+    """
+
+    def __init__(
+        self, count: int, methods: Mapping[str, RpcHandler], http: HttpHandler, credentials: Credentials | None
+    ) -> None:
+        self._count = count
+        self._methods = methods
+        self._http = http
+        self._credentials = credentials
+        self._keepers: list[_Keeper] = []
+        self._unix_path = ""
+
+    async def start(self, host: str | None, grpc_port: int, unix_path: str, rest_port: int) -> None:
+        """Opens what is not 0 and not empty, and returns when all processes take connections.
+
+        Raises: InvalidArgument, Unavailable: a port or path is taken, or the credentials are none; Internal: a process
+          did not start. Nothing is left open then.
+        """
+        if self._credentials:
+            self._credentials.ssl_context()
+        listeners = open_listeners(
+            self._count, host=host, grpc_port=grpc_port, unix_path=unix_path, rest_port=rest_port
+        )
+        self._unix_path = unix_path
+        settings = {
+            "credentials": asdict(self._credentials) if self._credentials else None,
+            "max_buffered_bytes": max(MAX_BUFFERED_BYTES // self._count, MAX_MESSAGE_BYTES),
+        }
+        self._keepers = [_Keeper(each, self._methods, self._http, settings) for each in listeners]
+        try:
+            await asyncio.gather(*(keeper.start() for keeper in self._keepers))
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    async def stop(self, grace_s: float) -> None:
+        """Closes the ports and lets requests in flight finish, for at most `grace_s` seconds."""
+        # A port is closed when it is in every process.
+        for keeper in self._keepers:
+            keeper.close_listeners()
+        if self._unix_path:
+            Path(self._unix_path).unlink(missing_ok=True)
+        await asyncio.gather(*(keeper.stop(grace_s) for keeper in self._keepers))
+
+
+class _Keeper:
+    """Has one transport process running at all times; clients that connect meanwhile wait in its sockets' queues."""
+
+    def __init__(
+        self, listeners: Listeners, methods: Mapping[str, RpcHandler], http: HttpHandler, settings: Mapping[str, Any]
+    ) -> None:
+        self._listeners = listeners
+        self._methods = methods
+        self._http = http
+        self._settings = settings
+        self._is_stopping = False
+        self._is_keeping = False
+        self._pause_s = _FIRST_PAUSE_S
+        self._started_at = 0.0
+        self._process: TransportProcessHandle | None = None
+        self._restart: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the first one. Raises Internal."""
+        if not await self._run():
+            raise Internal("A transport process ended before it took connections, its own log says why")
+        self._is_keeping = True
+
+    def close_listeners(self) -> None:
+        """On this side."""
+        self._is_stopping = True
+        self._listeners.close()
+
+    async def stop(self, grace_s: float) -> None:
+        """Ends it; after close_listeners."""
+        if self._restart and not self._restart.done():
+            self._restart.cancel()
+            await asyncio.wait([self._restart])
+        if self._process:
+            await self._process.stop(grace_s, _SLACK_S)
+
+    async def _run(self) -> bool:
+        self._started_at = time.monotonic()
+        self._process = await start_transport_process(
+            self._listeners, self._methods, self._http, self._settings, self._ended
+        )
+        return await self._process.listening(_START_S)
+
+    def _ended(self) -> None:
+        if self._is_keeping and not self._is_stopping and (self._restart is None or self._restart.done()):
+            self._restart = asyncio.get_running_loop().create_task(self._run_again())
+
+    async def _run_again(self) -> None:
+        """Until there is one that takes connections."""
+        is_running = False
+        while not is_running and self._process:
+            code = await self._process.reap(_SLACK_S)
+            if time.monotonic() - self._started_at > _STEADY_S:
+                self._pause_s = _FIRST_PAUSE_S
+            pid, pause_s = self._process.pid, self._pause_s
+            log.warning("transport process %d ended with %d, another starts in %.1f s", pid, code, pause_s)
+            await asyncio.sleep(pause_s)
+            self._pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            is_running = await self._run()
