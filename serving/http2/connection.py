@@ -8,13 +8,13 @@ Source: RFC 9113.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from serving.http2 import frames
 from serving.http2.errors import ConnectionFailure, ErrorCode
 from serving.http2.flood_guard import FloodGuard
 from serving.http2.frames import unpack_frame_header
+from serving.http2.header_block import PRIORITY_SIZE, OpenBlock, depends_on, open_block, unpadded
 from serving.http2.header_decoder import HeaderDecoder
 from serving.http2.peer_settings import PeerSettings
 from serving.http2.request_head import are_trailers
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _MAX_REMEMBERED = 1024
 _PING_SIZE = 8
 _NUMBER_SIZE = 4
-_PRIORITY_SIZE = 5
 _GOAWAY_SIZE = 8
 _NOT_PLAIN = frames.END_HEADERS | frames.PADDED | frames.PRIORITIZED
 _KEEPALIVE = frames.frame(frames.PING, 0, 0, b"alive?  ")
@@ -42,17 +41,6 @@ class StreamMaker(Protocol):
 
     def __call__(self, connection: Connection, stream_id: int, receive_left: int, send_left: int, /) -> Stream:
         """One per request."""
-
-
-@dataclass
-class _OpenBlock:
-    """A header block of which CONTINUATION frames are to come."""
-
-    stream_id: int
-    ends: bool
-    self_dependent: bool
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
 
 
 class Connection:
@@ -82,7 +70,7 @@ class Connection:
         self._data_left = 0
         self._data_stream: Stream | None = None
         self._data_ends = False
-        self._block: _OpenBlock | None = None
+        self._block: OpenBlock | None = None
         self._goaway_at: int | None = None
         self._reset_by_us: dict[int, None] = {}
         self._greet()
@@ -271,7 +259,7 @@ class Connection:
         return stop
 
     def _on_padded_data(self, flags: int, stream_id: int, payload: bytes) -> None:
-        start, stop = _unpadded(payload, flags)
+        start, stop = unpadded(payload, flags)
         stream = self._receiving(stream_id, len(payload), flags & frames.END_STREAM)
         if stream is not None:
             if stream.body_left is not None:
@@ -332,25 +320,15 @@ class Connection:
     # Header blocks.
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
-        start, stop = _unpadded(payload, flags)
-        self_dependent = False
-        if flags & frames.PRIORITIZED:
-            if stop - start < _PRIORITY_SIZE:
-                raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its priority")
-            self_dependent = _depends_on(payload, start) == stream_id
-            start += _PRIORITY_SIZE
-        self._block = _OpenBlock(stream_id, bool(flags & frames.END_STREAM), self_dependent)
-        self._add_to_block(self._block, flags, payload[start:stop])
+        self._block, part = open_block(flags, stream_id, payload)
+        self._add_to_block(self._block, flags, part)
 
     def _on_continuation(self, flags: int, payload: bytes) -> None:
         assert self._block is not None
         self._add_to_block(self._block, flags, payload)
 
-    def _add_to_block(self, block: _OpenBlock, flags: int, part: bytes) -> None:
-        block.parts.append(part)
-        block.size += len(part)
-        if block.size > self.limits.max_header_block or len(block.parts) > self.limits.max_continuations:
-            raise ConnectionFailure(ErrorCode.ENHANCE_YOUR_CALM, f"a header block of more than {block.size} bytes")
+    def _add_to_block(self, block: OpenBlock, flags: int, part: bytes) -> None:
+        block.add(part, self.limits)
         if not flags & frames.END_HEADERS:
             return
         self._block = None
@@ -398,9 +376,9 @@ class Connection:
     def _on_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
         if not stream_id:
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "PRIORITY without a stream")
-        if len(payload) != _PRIORITY_SIZE:
+        if len(payload) != PRIORITY_SIZE:
             self._refuse(stream_id, ErrorCode.FRAME_SIZE_ERROR)
-        elif _depends_on(payload, 0) == stream_id:
+        elif depends_on(payload, 0) == stream_id:
             self._refuse(stream_id, ErrorCode.PROTOCOL_ERROR)
 
     def _on_reset(self, _flags: int, stream_id: int, payload: bytes) -> None:
@@ -522,16 +500,3 @@ _CONTROL = {
     frames.GOAWAY: Connection._on_goaway,  # noqa: SLF001
     frames.WINDOW_UPDATE: Connection._on_window_update,  # noqa: SLF001
 }
-
-
-def _unpadded(payload: bytes, flags: int) -> tuple[int, int]:
-    """Where a payload starts and stops within its padding."""
-    if not flags & frames.PADDED:
-        return 0, len(payload)
-    if not payload or payload[0] >= len(payload):
-        raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "padding larger than its frame")
-    return 1, len(payload) - payload[0]
-
-
-def _depends_on(payload: bytes, at: int) -> int:
-    return int.from_bytes(payload[at : at + 4], "big") & frames.MAX_WINDOW
