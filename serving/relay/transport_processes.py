@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import asdict
@@ -69,20 +70,20 @@ class TransportProcesses:
             "max_buffered_bytes": max(MAX_BUFFERED_BYTES // self._count, MAX_MESSAGE_BYTES),
         }
         self._keepers = [_Keeper(each, self._methods, self._http, settings) for each in listeners]
-        try:
-            await asyncio.gather(*(keeper.start() for keeper in self._keepers))
-        except BaseException:
+        started = await asyncio.gather(*(keeper.start() for keeper in self._keepers))
+        if not all(started):
             await self.stop(0)
-            raise
+            raise Internal("A transport process ended before it took connections, its own log says why")
 
     async def stop(self, grace_s: float) -> None:
         """Closes the ports and lets requests in flight finish, for at most `grace_s` seconds."""
-        # A port is closed when it is in every process.
+        await asyncio.gather(*(keeper.keep_no_more() for keeper in self._keepers))
+        # A port is closed when it is so in every process.
         for keeper in self._keepers:
-            keeper.close_listeners()
-        if self._unix_path:
-            Path(self._unix_path).unlink(missing_ok=True)
+            keeper.listeners.close()
         await asyncio.gather(*(keeper.stop(grace_s) for keeper in self._keepers))
+        if self._unix_path:
+            _remove(self._unix_path)
 
 
 class _Keeper:
@@ -91,56 +92,67 @@ class _Keeper:
     def __init__(
         self, listeners: Listeners, methods: Mapping[str, RpcHandler], http: HttpHandler, settings: Mapping[str, Any]
     ) -> None:
-        self._listeners = listeners
+        self.listeners = listeners
         self._methods = methods
         self._http = http
         self._settings = settings
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._is_keeping = False
         self._pause_s = _FIRST_PAUSE_S
         self._started_at = 0.0
         self._process: TransportProcessHandle | None = None
         self._restart: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Starts the first one. Raises Internal."""
-        if not await self._run():
-            raise Internal("A transport process ended before it took connections, its own log says why")
-        self._is_keeping = True
+    async def start(self) -> bool:
+        """Starts the first one; False if it did not come to take connections."""
+        self._is_keeping = await self._run()
+        return self._is_keeping
 
-    def close_listeners(self) -> None:
-        """On this side."""
-        self._is_stopping = True
-        self._listeners.close()
+    async def keep_no_more(self) -> None:
+        """Starts no other one; waits for the one that is just starting."""
+        self._is_keeping = False
+        self._stopping.set()
+        if self._restart:
+            await asyncio.wait([self._restart])
 
     async def stop(self, grace_s: float) -> None:
-        """Ends it; after close_listeners."""
-        if self._restart and not self._restart.done():
-            self._restart.cancel()
-            await asyncio.wait([self._restart])
+        """Ends it."""
         if self._process:
             await self._process.stop(grace_s, _SLACK_S)
 
     async def _run(self) -> bool:
+        """Starts one; False if it did not come to take connections."""
         self._started_at = time.monotonic()
-        self._process = await start_transport_process(
-            self._listeners, self._methods, self._http, self._settings, self._ended
-        )
+        try:
+            self._process = await start_transport_process(
+                self.listeners, self._methods, self._http, self._settings, self._ended
+            )
+        except OSError as error:
+            log.error("no transport process could be started: %s", error)  # noqa: TRY400 - the sentence says it all
+            return False
         return await self._process.listening(_START_S)
 
     def _ended(self) -> None:
-        if self._is_keeping and not self._is_stopping and (self._restart is None or self._restart.done()):
+        if self._is_keeping and (self._restart is None or self._restart.done()):
             self._restart = asyncio.get_running_loop().create_task(self._run_again())
 
     async def _run_again(self) -> None:
         """Until there is one that takes connections."""
-        is_running = False
-        while not is_running and self._process:
-            code = await self._process.reap(_SLACK_S)
-            if time.monotonic() - self._started_at > _STEADY_S:
-                self._pause_s = _FIRST_PAUSE_S
-            pid, pause_s = self._process.pid, self._pause_s
-            log.warning("transport process %d ended with %d, another starts in %.1f s", pid, code, pause_s)
-            await asyncio.sleep(pause_s)
-            self._pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            is_running = await self._run()
+        while self._process and not self._stopping.is_set():
+            await self._pause(self._process)
+            if not self._stopping.is_set() and await self._run():
+                return
+
+    async def _pause(self, ended: TransportProcessHandle) -> None:
+        """After every failure in a row a longer one."""
+        if time.monotonic() - self._started_at > _STEADY_S:
+            self._pause_s = _FIRST_PAUSE_S
+        code, pause_s = await ended.reap(_SLACK_S), self._pause_s
+        log.warning("transport process %d ended with %d, another starts in %.1f s", ended.pid, code, pause_s)
+        self._pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
