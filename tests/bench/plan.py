@@ -41,7 +41,7 @@ class Plan:
     seconds: float
 
 
-FULL, QUICK = Plan(3, 2.0), Plan(1, 0.7)
+FULL, QUICK = Plan(3, 1.5), Plan(1, 0.7)
 PROTOCOLS = ("grpc", "rest")
 SMALL = Phase(("mlp",), tuple(Cell("mlp", p, c) for p in PROTOCOLS for c in CONNECTIONS), cold=True)
 OTHERS = Phase(

@@ -33,6 +33,12 @@ def predict_response(model: str, version: int, y: Array) -> bytes:
     return _field(1, _field(1, OUTPUT.encode()) + _field(2, tensor)) + _field(2, spec)
 
 
+def reload_request(model: str, base_path: str) -> bytes:
+    """A tensorflow.serving.ReloadConfigRequest for one model."""
+    config = _field(1, model.encode()) + _field(2, base_path.encode()) + _field(4, b"tensorflow")
+    return _field(1, _field(1, _field(1, config)))
+
+
 def model_infer_request(model: str, x: Array) -> bytes:
     """An inference.ModelInferRequest with raw_input_contents, as Triton's own client writes it."""
     shape = b"".join(_varint(size) for size in x.shape)
