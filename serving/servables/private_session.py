@@ -9,6 +9,8 @@ import importlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from serving.servables.unlocked_callable import make_callable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -68,12 +70,7 @@ class PrivateSession:
     def callable(self, options: bytes) -> Callable[[list[Array]], list[Any]]:
         """A CallableOptions as a function; it keeps the session alive and is released with its last reference."""
         api, session = self._api, self._session
-        buffer = api.TF_NewBufferFromString(options)
-        try:
-            handle = api.TF_SessionMakeCallable(session, buffer)
-        finally:
-            api.TF_DeleteBuffer(buffer)
-        return _Callable(self, api, session, handle)
+        return _Callable(self, api, session, make_callable(api, session, options))
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str], options: bytes) -> list[Any]:
         """The fetches' values; `options` is a RunOptions."""
