@@ -37,13 +37,17 @@ class RowWiseCall:
 
     Attributes:
       call: Arrays in the order of the feeds to arrays in the order of the fetches, all <[rows, ...]>.
+      ran: Told the rows of each request of a run, for what is counted.
       cost: How long it takes; a TickMerger records its runs, whoever runs it elsewhere should record that too.
     """
 
-    __slots__ = ("call", "cost")
+    __slots__ = ("call", "cost", "ran")
 
-    def __init__(self, call: Call, cost: RunCost | None = None) -> None:
+    def __init__(
+        self, call: Call, cost: RunCost | None = None, ran: Callable[[Sequence[int]], None] | None = None
+    ) -> None:
         self.call = call
+        self.ran = ran
         self.cost = cost or RunCost()
 
 
@@ -141,6 +145,8 @@ def _run(target: RowWiseCall, requests: list[Request]) -> None:
     outcomes = run_together(target.call, [arrays for arrays, _ in requests])
     if started is not None and not isinstance(outcomes[0], ServingError):
         target.cost.record(sum([arrays[0].shape[0] for arrays, _ in requests]), thread_time() - started)
+    if target.ran is not None:
+        target.ran([arrays[0].shape[0] for arrays, _ in requests])
     for (_, done), outcome in zip(requests, outcomes, strict=True):
         _answer(done, outcome)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from serving.batching.batching_session import BatchingSession
 from serving.merging import RowWiseCall
 from serving.servables.predict import Prepared, prepare_predict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from serving.batching.batching_session import BatchingSession
     from serving.servables.row_wise import RowWise
     from serving.servables.saved_model import SavedModelBundle
 
@@ -43,11 +43,14 @@ class PredictPlan:
     call: RowWiseCall | None
 
     def direct(self, arrays: list[Array], batching: BatchingSession | None) -> RowWiseCall | None:
-        """What runs these arrays by itself; None: they are not row-wise, or batching has something to do with them."""
+        """What runs these arrays by itself; None: they are not row-wise, or better off in a batch."""
+        call = self.call
         rows = self.row_wise.row_count(self.feeds, arrays) if self.row_wise else None
-        if rows is None or (batching is not None and not batching.adds_nothing(rows)):
+        if rows is None or call is None:
             return None
-        return self.call
+        if batching is not None and not (batching.adds_nothing(rows) and call.cost.may_be_quick(rows)):
+            return None
+        return call
 
     def run(self, bundle: SavedModelBundle, arrays: list[Array], timeout_s: float | None) -> list[Array]:
         """The outputs in the order of `aliases`; blocks. Raises what the session says."""
@@ -60,6 +63,8 @@ def run_measured(call: RowWiseCall, arrays: list[Array]) -> list[Array]:
     # By this thread's own time: among threads, wall time is mostly that of waiting for the interpreter.
     started = thread_time()
     outputs = call.call(arrays)
+    if call.ran is not None:
+        call.ran([len(arrays[0])])
     call.cost.record(len(arrays[0]), thread_time() - started)
     return outputs
 
@@ -101,5 +106,9 @@ class PredictPlans:
         aliases = {info.tensor: alias for alias, info in self._bundle.signatures[signature_name].inputs.items()}
         inputs = tuple(aliases[tensor] for tensor in prepared.feeds)
         row_wise = self._row_wise.get(signature_name)
-        call = RowWiseCall(self._bundle.session.callable(prepared.feeds, prepared.fetches)) if row_wise else None
+        call = None
+        if row_wise:
+            runner = self._bundle.runner
+            ran = runner.record_run if isinstance(runner, BatchingSession) else None
+            call = RowWiseCall(self._bundle.session.callable(prepared.feeds, prepared.fetches), ran=ran)
         return PredictPlan(inputs, prepared.feeds, prepared.fetches, prepared.aliases, row_wise, call)

@@ -59,6 +59,10 @@ class RunCost:
         """Whether a run of so many rows belongs on the event loop's thread; not before it was measured elsewhere."""
         return self._quick[min(rows.bit_length(), _STEPS - 1)]
 
+    def may_be_quick(self, rows: int) -> bool:
+        """Whether it is, or has to be measured first."""
+        return self._runs < _MIN_RUNS or self.is_quick(rows)
+
     def _expected_s(self, step: int) -> float | None:
         if self._runs < _MIN_RUNS:
             return None

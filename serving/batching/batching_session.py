@@ -120,11 +120,20 @@ class BatchingSession:
         queue.schedule(BatchTask(feeds, size, done, deadline, time.monotonic()))
 
     def adds_nothing(self, rows: int) -> bool:
-        """Whether a task of so many rows would not be delayed, padded, cut or refused: run at once it is the same."""
-        parameters = self._parameters
-        return not (
-            parameters.batch_timeout_micros > 0 or parameters.allowed_batch_sizes or rows > parameters.max_batch_size
-        )
+        """Whether a task of so many rows would not be padded, cut or refused: run at once it is answered the same.
+
+        To wait for others pays where a run is dear; one that is quick enough for the event loop is merged there with
+        what comes in the same tick, and waiting would only make it later and its client slower.
+        """
+        return not self._parameters.allowed_batch_sizes and rows <= self._parameters.max_batch_size
+
+    def record_run(self, sizes: Sequence[int]) -> None:
+        """Counts a run, made elsewhere, of tasks of so many rows that needed no batch thread."""
+        for size in sizes:
+            self._metrics.input_batch_size.add(size)
+            self._queuing_latency.add(0)
+        self._metrics.processed_batch_size.add(sum(sizes))
+        self._metrics.wrapped_run_count.increment()
 
     def close(self) -> None:
         """Answers what waits, then closes the wrapped session."""
