@@ -17,7 +17,7 @@ def _stop(*_: object) -> None:
 
 
 @click.command()
-@click.option("--only", type=click.Choice(["engine", "serving"]), help="Only this half.")
+@click.option("--only", type=click.Choice(["engine", "switches", "serving"]), help="Only this part.")
 @click.option("--quick", is_flag=True, help="One short repetition: a look, not a measurement.")
 @click.option(
     "--peers", default=",".join(PEERS_BY_NAME), show_default=True, help="Which peers, by commas; empty: none."
@@ -32,11 +32,15 @@ def main(only: str | None, *, quick: bool, peers: str, draw: bool) -> None:
     if draw:
         _draw()
         return
-    if only != "serving":
+    if only in (None, "engine"):
         from tests.bench import engine
 
         engine.main()
-    if only != "engine":
+    if only in (None, "switches"):
+        from tests.bench import switches
+
+        switches.switches(switches.QUICK if quick else switches.FULL)
+    if only in (None, "serving"):
         from tests.bench.serving import serving
 
         serving(QUICK if quick else FULL, names)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.bench import environments, plot
+from tests.bench import environments, plot, switches
 from tests.bench.markdown import NOTHING, number, times
 from tests.bench.page import TARGETS, WORDS, page
 from tests.bench.plan import Cell
@@ -53,7 +53,7 @@ def serving(plan: Plan, peers: Sequence[str], pages: Path = PAGES) -> Results:
 def write(results: Results, pages: Path = PAGES) -> None:
     """The page and the pictures of a run."""
     pages.mkdir(parents=True, exist_ok=True)
-    (pages / "serving.md").write_text(page(results, "serving"))
+    (pages / "serving.md").write_text(page(results, "serving") + switches.section())
     plot.draw(results, pages / "serving")
 
 
