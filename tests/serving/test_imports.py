@@ -28,6 +28,7 @@ PURE = [
     "batching/padding",
     "batching/run_pace",
     "monitoring/prometheus_exporter",
+    "relay/relay_protocol",
 ]
 
 
@@ -93,6 +94,10 @@ def under(names, *roots):
         (
             "batching/*.py",
             {"serving.core", "serving.sources", "serving.server_core", "serving.data_plane", *TRANSPORTS, *TENSORFLOW},
+        ),
+        (
+            "relay/*.py",
+            {"serving.core", "serving.servables", "serving.server", "serving.data_plane", "numpy", *TENSORFLOW},
         ),
         (
             "monitoring/*.py",
