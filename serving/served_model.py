@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving.batching.batching_session import BatchingSession
 from serving.core.resource_tracker import estimate_ram_bytes
+from serving.errors import ServingError
 from serving.model_spec import ModelSpec
 from serving.model_threads import ModelThreads
 from serving.monitoring.serving_metrics import ServingMetrics
@@ -20,6 +21,8 @@ from serving.servables.saved_model_loader import LoaderOptions, SavedModelLoader
 from serving.servables.signature import DEFAULT_SIGNATURE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from serving.batching.wrap_session import SessionBatcher
     from serving.core.servable_id import ServableId
     from serving.servables.saved_model import SavedModelBundle
@@ -81,7 +84,7 @@ class ServedModelLoader:
         bundle = self._loaded()
         plans = PredictPlans(bundle, self._row_wise, check_method_name=self._options.check_method_name)
         threads = ModelThreads(self._id.name, self._options.threads)
-        metadata = origin(self._id, self._path, self._options.release_commit)
+        metadata = origin(self._id, self._path, self._options.release_commit(self._id))
         self._model = ServedModel(self._id.version, bundle, plans, threads, metadata)
         return self._model
 
@@ -107,14 +110,22 @@ class ServedModelLoader:
 
     def _prepare(self, bundle: SavedModelBundle, path: str) -> None:
         """While the graph's description is there: what may be merged, and batching."""
-        self._row_wise = row_wise_signatures(bundle.meta_graph_def)
-        for name in self._row_wise:
-            # TensorFlow optimises the graph now, and not while the first request waits.
-            signature = bundle.signatures[name]
-            feeds = sorted(info.tensor for info in signature.inputs.values())
-            bundle.session.callable(feeds, [info.tensor for info in signature.outputs.values()])
+        # TensorFlow optimises the graphs now, and not while the first request waits.
+        signatures = row_wise_signatures(bundle.meta_graph_def)
+        self._row_wise = {name: rows for name, rows in signatures.items() if _runs(bundle, name)}
         if self._options.batcher:
             self._options.batcher.prepare(bundle, path)
+
+
+def _runs(bundle: SavedModelBundle, signature_name: str) -> bool:
+    """Whether the graph has the signature's tensors; one without is refused by request, and the others are served."""
+    signature = bundle.signatures[signature_name]
+    feeds = sorted(info.tensor for info in signature.inputs.values())
+    try:
+        bundle.session.callable(feeds, [info.tensor for info in signature.outputs.values()])
+    except ServingError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,7 @@ class ModelOptions:
 
     Attributes:
       threads: How many requests of a model run at a time.
-      release_commit: What answers say was released.
+      release_commit: The commit that answers of a version name as its release; empty: none.
       batcher: Puts batching around sessions; None: no batching.
     """
 
@@ -131,7 +142,7 @@ class ModelOptions:
     threads: int
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     check_method_name: bool = False
-    release_commit: str = ""
+    release_commit: Callable[[ServableId], str] = lambda _: ""
     batcher: SessionBatcher | None = None
 
 

@@ -35,15 +35,21 @@ log = logging.getLogger(__name__)
 class Server:
     """A model server: `with Server(options, source) as server: ...`, or `start()` and `stop()`, or `await serve()`.
 
-    Without a source it polls the base paths of `options.models`.
+    Without a source it polls the base paths of `options.models`. `release_commit` says which commit released a version,
+    where that is not the same for all; empty: unknown.
     """
 
-    def __init__(self, options: ServerOptions, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        source: Source | None = None,
+        release_commit: Callable[[ServableId], str] | None = None,
+    ) -> None:
         self._first_config = first_config(options, own_source=source is not None)
         self.options = options
         self._source = source
         self._metrics = ServingMetrics()
-        self._core = ServerCore({TENSORFLOW: tensorflow_platform(options, self._metrics)}, options.core)
+        self._core = ServerCore({TENSORFLOW: tensorflow_platform(options, self._metrics, release_commit)}, options.core)
         plane_options = PlaneOptions(options.enable_request_merging, options.enable_signature_method_name_check)
         self._plane = DataPlane(self._core, self._metrics, plane_options)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def tensorflow_platform(
-    options: ServerOptions, metrics: ServingMetrics
+    options: ServerOptions, metrics: ServingMetrics, release_commit: Callable[[ServableId], str] | None = None
 ) -> Callable[[ServableId, str], ServedModelLoader]:
     """What makes loaders; imports nothing heavy until the first one.
 
     Raises: NotFound, InvalidArgument for batching parameters that cannot be read.
     """
     batcher = _batcher(options, metrics)
-    model_options = cache(lambda: _model_options(options, batcher, metrics))
+    model_options = cache(lambda: _model_options(options, batcher, metrics, release_commit))
 
     def make_loader(servable_id: ServableId, path: str) -> ServedModelLoader:
         from serving.served_model import ServedModelLoader
@@ -46,7 +46,12 @@ def _batcher(options: ServerOptions, metrics: ServingMetrics) -> SessionBatcher 
     return SessionBatcher(parameters, metrics.registry, per_model=options.enable_per_model_batching_parameters)
 
 
-def _model_options(options: ServerOptions, batcher: SessionBatcher | None, metrics: ServingMetrics) -> ModelOptions:
+def _model_options(
+    options: ServerOptions,
+    batcher: SessionBatcher | None,
+    metrics: ServingMetrics,
+    release_commit: Callable[[ServableId], str] | None,
+) -> ModelOptions:
     from serving.servables.saved_model import SavedModelOptions
     from serving.servables.saved_model_loader import LoaderOptions
     from serving.servables.session_config import session_config
@@ -67,6 +72,6 @@ def _model_options(options: ServerOptions, batcher: SessionBatcher | None, metri
         metrics=metrics,
         threads=max(options.grpc_max_threads, options.rest_api_num_threads, 1),
         check_method_name=options.enable_signature_method_name_check,
-        release_commit=options.release_commit,
+        release_commit=release_commit or (lambda _: options.release_commit),
         batcher=batcher,
     )

@@ -16,7 +16,7 @@ from serving.core.servable_data import ServableData
 from serving.core.servable_id import ServableId
 from serving.errors import FailedPrecondition
 from workflows.errors import ShipwayError, StoreError
-from workflows.history import overlay_at
+from workflows.history import events, overlay_at
 from workflows.kustomize import render_at, servers
 from workflows.repository import Repository, run
 from workflows.store import find, require_digest
@@ -67,6 +67,7 @@ class OverlaySource:
         self._seen = ""
         self._error = ""
         self._wanted: dict[str, Pin] | None = None
+        self._commits: dict[str, str] = {}
         self._good: dict[str, ServableData[str]] = {}
         self._refused: dict[str, Pin] = {}
         self._repaired: dict[str, ServableData[str]] = {}
@@ -87,6 +88,10 @@ class OverlaySource:
         if self._thread is not None:
             self._thread.join()
 
+    def release_commit(self, servable_id: ServableId) -> str:
+        """The commit that brought the model's present version into the environment; empty for a model not in it."""
+        return self._commits.get(servable_id.name, "")
+
     def sync(self, callback: AspiredVersionsCallback) -> None:
         """Looks at the remote; if its branch has moved, says which versions ought to run.
 
@@ -103,11 +108,16 @@ class OverlaySource:
             names = ", ".join(f"{model} {pin.version}" for model, pin in wanted.items()) or "no model"
             self._tell(f"{self._environment} at commit {commit[:12]} names {names}")
             self._refused, self._repaired = {}, {}
+            self._commits = {model: self._released(commit, model) for model in wanted}
             for model, pin in wanted.items():
                 callback(model, [self._aspired(model, pin)])
             for model in set(self._wanted or {}) - set(wanted):
                 callback(model, [])
         self._wanted, self._seen = wanted, commit
+
+    def _released(self, commit: str, model: str) -> str:
+        event = next(events(self._mirror, commit, self._environment, model), None)
+        return event.commit.id if event else ""
 
     def _aspired(self, model: str, pin: Pin) -> ServableData[str]:
         """The version's folder, or the error for which it must not be loaded."""

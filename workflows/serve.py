@@ -33,9 +33,12 @@ def serve(
     from serving.core.loader_harness import RetryOptions
     from serving.errors import ServingError
     from serving.options import ServerOptions
+    from serving.servables import tensorflow_light
     from serving.server import Server
     from workflows.overlay_source import OverlaySource
 
+    # This process is nothing but a server, which needs no TensorFlow of Python's.
+    tensorflow_light.use()
     options = ServerOptions(
         grpc_port=port,
         rest_api_port=rest_api_port,
@@ -55,7 +58,7 @@ def serve(
             tell=tell,
         )
         try:
-            server = Server(options, source)
+            server = Server(options, source, release_commit=source.release_commit)
             server.monitor.subscribe(lambda state: _tell_state(state, tell))
             server.start()
         except ServingError as error:

@@ -7,6 +7,7 @@ from queue import Queue
 
 import pytest
 
+from serving.core.servable_id import ServableId
 from serving.errors import ServingError
 from workflows.errors import OverlayError, RepositoryError
 from workflows.overlay import Pin, overlay_path, set_model
@@ -103,6 +104,28 @@ def test_follows_releases_and_removals(follower: Follower, versions: dict[str, s
     assert ("digits", [str(follower.store / "digits" / V1)]) == first
     assert ("digits", [str(follower.store / "digits" / V2)]) == second
     assert ("digits", []) == follower.next()
+
+
+def test_each_version_has_its_release_commit(follower: Follower, versions: dict[str, str]):
+    """The commit that named it, whatever was committed since."""
+
+    def head() -> str:
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=follower.work, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    follower.name("digits", Pin(V1, versions[V1]))
+    released = head()
+    (follower.work / "note").write_text("later")
+    follower.push("Something else")
+    follower.start()
+    follower.next()
+    first = follower.source.release_commit(ServableId("digits", int(V1)))
+    follower.name("digits", Pin(V2, versions[V2]))
+    follower.next()
+
+    assert (released, head()) == (first, follower.source.release_commit(ServableId("digits", int(V2))))
+    assert "" == follower.source.release_commit(ServableId("other", 1))
 
 
 def test_missing_version_is_an_error_to_the_manager(follower: Follower):
