@@ -37,6 +37,7 @@ INTEGERS: dict[str, tuple[Any, tuple[int, int]]] = {
     "uint64": (np.uint64, (0, 2**64 - 1)),
 }
 FLOATS = {"float": np.float32, "double": np.float64}
+_JSON_TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String"}
 
 
 def inputs_from_json(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> tuple[bool, dict[str, Array]]:
@@ -303,5 +304,6 @@ def _leaf(value: Any, dtype: str) -> Any:
 
 def json_type(value: Any) -> str:
     """RapidJSON's name of a value's type."""
-    names = {bool: str(value), type(None): "Null", dict: "Object", list: "Array", str: "String"}
-    return names.get(type(value), "Number")
+    if isinstance(value, bool):
+        return str(value)
+    return _JSON_TYPES.get(type(value), "Number")

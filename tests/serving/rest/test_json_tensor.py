@@ -174,3 +174,13 @@ def test_any_value_gives_a_tensor_or_a_refusal(value, dtype):
         refused = error.code
 
         assert refused in (Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED)
+
+
+def test_any_depth_of_nesting_is_refused_in_words():
+    """However deep an object is that stands where a number ought to."""
+    value = 1
+    for _ in range(50_000):
+        value = [{"x": value}]
+
+    with pytest.raises(ServingError, match=r"(?s)JSON Value: .* Type: Object is not of expected type: float"):
+        inputs_from_json({"instances": [{"x": value}]}, X)
