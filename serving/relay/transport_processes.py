@@ -109,11 +109,11 @@ class _Keeper:
         return self._is_keeping
 
     async def keep_no_more(self) -> None:
-        """Starts no other one; waits for the one that is just starting."""
+        """Starts no other one; gives the one that is just starting a little time."""
         self._is_keeping = False
         self._stopping.set()
-        if self._restart:
-            await asyncio.wait([self._restart])
+        if self._restart and (await asyncio.wait([self._restart], timeout=_SLACK_S))[1]:
+            self._restart.cancel()
 
     async def stop(self, grace_s: float) -> None:
         """Ends it."""
