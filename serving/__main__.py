@@ -14,7 +14,7 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from serving import event_loop
+from serving import event_loop, interpreter
 from serving.errors import ServingError
 from serving.flags import parse_flags, report
 from serving.options import options_from_flags
@@ -54,7 +54,7 @@ async def _serve(options: ServerOptions) -> None:
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, server.request_stop)
-    await server.serve()
+    await server.serve(interpreter.settle)
 
 
 def _print_version() -> None:
