@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from tests.bench.load.closed_loop import Connection
 
-# What may be open to one target at a time; beyond it a request waits for a connection, which its latency counts.
-MAX_CONNECTIONS = 64
+# To each target, opened ahead; when all are busy a request waits for one, which its latency counts.
+CONNECTIONS = 16
 _DRAIN_NS = 20_000_000_000
 _COLUMNS = 4
 
@@ -89,6 +89,9 @@ class OpenLoop:
         self._targets = [_target(asked, load.answers) for asked in load.targets]
         self._slots: dict[int, _Slot] = {}
         self._busy = 0
+        for number in range(CONNECTIONS * len(self._targets)):
+            slot = self._open(number % len(self._targets))
+            self._targets[slot.target].idle.append(slot)
 
     def run(self, control: int) -> None:
         """Asks until the descriptor `control` is readable, then waits for what is still to come."""
@@ -109,24 +112,23 @@ class OpenLoop:
     def _due(self, number: int, due: int) -> None:
         target = self._targets[number]
         self._busy += 1
-        if target.idle:
-            self._ask(target.idle.pop(), due)
-        elif target.connections < MAX_CONNECTIONS:
-            self._open(number, due)
-        else:
-            target.waiting.append(due)
-
-    def _open(self, number: int, due: int) -> None:
-        target = self._targets[number]
         try:
-            sock = socket.create_connection(("127.0.0.1", target.port), timeout=5)
+            if target.idle:
+                self._ask(target.idle.pop(), due)
+            elif target.connections < CONNECTIONS:
+                self._ask(self._open(number), due)
+            else:
+                target.waiting.append(due)
         except OSError as error:
             self._note(number, due, FAILED, error)
-            return
+
+    def _open(self, number: int) -> _Slot:
+        target = self._targets[number]
+        sock = socket.create_connection(("127.0.0.1", target.port), timeout=5)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         slot = self._slots[sock.fileno()] = _Slot(sock, target.connect(), number)
         target.connections += 1
-        self._ask(slot, due)
+        return slot
 
     def _ask(self, slot: _Slot, due: int) -> None:
         slot.due = due
