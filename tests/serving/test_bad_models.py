@@ -59,8 +59,8 @@ CODES = {
     "is_hungry": {grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED},
 }
 STATUSES = {"waits": {504}, "never_ends": {504}, "raises": {400}, "is_hungry": {200, 504}}
-# What a full queue of batches says, as upstream's.
-FULL = {grpc.StatusCode.UNAVAILABLE, 503}
+# What a full queue of batches says, and a batch that waited too long in it, as upstream's.
+FULL = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, 503, 429}
 
 
 def save(function, path):
