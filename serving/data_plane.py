@@ -23,6 +23,7 @@ from serving.request_metrics import Api, RequestMetrics
 
 if TYPE_CHECKING:
     from serving.core.servable_state import ServableState
+    from serving.model_job import Client
     from serving.model_spec import ModelSpec
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.servables.classify import Classifications
@@ -45,7 +46,8 @@ class DataPlane:
     """What both transports call; each of their methods is a translation around one of these.
 
     `deadline` is on time.monotonic()'s clock, in seconds; `size` is how many bytes a request has; `encode` makes the
-    answer's bytes, on any thread. All answer InvalidArgument and NotFound for a spec that means no loaded version.
+    answer's bytes, on any thread; what still waits for a thread when its `client` has gone is not run. All answer
+    InvalidArgument and NotFound for a spec that means no loaded version.
     """
 
     def __init__(self, core: ServerCore, metrics: ServingMetrics, options: PlaneOptions) -> None:
@@ -72,6 +74,7 @@ class DataPlane:
         api: Api,
         deadline: float | None = None,
         size: int = 0,
+        client: Client | None = None,
     ) -> None:
         """Runs a signature on tensors; `decode` gives the request's, for the signature, on any thread.
 
@@ -83,7 +86,8 @@ class DataPlane:
         except ServingError as error:
             done(None, error)
             return
-        PredictJob(handle, handle.servable.exact(spec), decode, encode, self._runs(api)).start(done, deadline, size)
+        job = PredictJob(handle, handle.servable.exact(spec), decode, encode, self._runs(api))
+        job.start(done, deadline, size, client)
 
     def classify(
         self,
@@ -95,11 +99,12 @@ class DataPlane:
         api: Api,
         deadline: float | None = None,
         size: int = 0,
+        client: Client | None = None,
     ) -> None:
         """Classifies serialized tf.Examples; see run_classify."""
         from serving.servables.classify import run_classify
 
-        self._examples(run_classify, spec, examples, encode, done, api=api, deadline=deadline, size=size)
+        self._examples(run_classify, spec, examples, encode, done, api=api, deadline=deadline, size=size, client=client)
 
     def regress(
         self,
@@ -111,11 +116,12 @@ class DataPlane:
         api: Api,
         deadline: float | None = None,
         size: int = 0,
+        client: Client | None = None,
     ) -> None:
         """Regresses serialized tf.Examples; see run_regress."""
         from serving.servables.regress import run_regress
 
-        self._examples(run_regress, spec, examples, encode, done, api=api, deadline=deadline, size=size)
+        self._examples(run_regress, spec, examples, encode, done, api=api, deadline=deadline, size=size, client=client)
 
     def multi_inference(
         self,
@@ -127,6 +133,7 @@ class DataPlane:
         *,
         deadline: float | None = None,
         size: int = 0,
+        client: Client | None = None,
     ) -> None:
         """Classifies and regresses the same tf.Examples in one run; see run_multi_inference."""
         from serving.servables.multi_inference import run_multi_inference
@@ -135,7 +142,7 @@ class DataPlane:
             self._metrics.record_examples(exact.name, len(examples))
             return encode(exact, run_multi_inference(model.bundle, tasks, examples, timeout_s=left_s))
 
-        self._run(spec, work, done, api=None, deadline=deadline, size=size)
+        self._run(spec, work, done, api=None, deadline=deadline, size=size, client=client)
 
     def metadata(self, spec: ModelSpec) -> tuple[ModelSpec, Mapping[str, Any]]:
         """Every SignatureDef of the model as it was saved. Raises InvalidArgument, NotFound."""
@@ -192,6 +199,7 @@ class DataPlane:
         api: Api,
         deadline: float | None,
         size: int,
+        client: Client | None,
     ) -> None:
         check = self._options.enable_signature_method_name_check
 
@@ -201,10 +209,18 @@ class DataPlane:
             self._requests.record_run(api, exact.name, time.perf_counter() - started)
             return encode(exact, results)
 
-        self._run(spec, work, done, api=api, deadline=deadline, size=size)
+        self._run(spec, work, done, api=api, deadline=deadline, size=size, client=client)
 
     def _run(
-        self, spec: ModelSpec, work: Work, done: Done, *, api: Api | None, deadline: float | None, size: int
+        self,
+        spec: ModelSpec,
+        work: Work,
+        done: Done,
+        *,
+        api: Api | None,
+        deadline: float | None,
+        size: int,
+        client: Client | None,
     ) -> None:
         """Runs `work` on a thread of the model that the spec means, holding it meanwhile."""
         if api:
@@ -214,7 +230,8 @@ class DataPlane:
         except ServingError as error:
             done(None, error)
             return
-        ModelJob(handle, handle.servable.exact(spec), work, self._loop_inbox()).start(done, deadline, size)
+        job = ModelJob(handle, handle.servable.exact(spec), work, self._loop_inbox())
+        job.start(done, deadline, size, client)
 
     def _counted(self, api: Api, model: str, done: Done) -> Done:
         started = time.perf_counter()

@@ -7,9 +7,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from serving.errors import DeadlineExceeded, ServingError, from_exception
+from serving.errors import Code, DeadlineExceeded, ServingError, from_exception
 
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
@@ -23,6 +23,16 @@ Done = Callable[["Answer | None", "ServingError | None"], None]
 # From the model, the exact spec and the seconds left, or None for no limit, to the encoded answer.
 Work = Callable[["ServedModel", "ModelSpec", "float | None"], bytes]
 _LEAST_S = 0.001
+
+
+class Client(Protocol):
+    """Who asks.
+
+    Attributes:
+      cancelled: Whether nobody waits for the answer any more.
+    """
+
+    cancelled: bool
 
 
 @dataclass(frozen=True)
@@ -44,12 +54,14 @@ class ModelJob:
         self._work = work
         self._inbox = inbox
         self._done: Done | None = None
+        self._client: Client | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, done: Done, deadline: float | None, size: int) -> None:
-        """Queues it; `size`: bytes that it holds while it waits."""
+    def start(self, done: Done, deadline: float | None, size: int, client: Client | None = None) -> None:
+        """Queues it; `size`: bytes that it holds while it waits. It does not run if its client has gone by then."""
         self._done = done
+        self._client = client
         self._deadline = deadline
         if deadline is not None:
             self._timer = asyncio.get_running_loop().call_later(max(0, deadline - time.monotonic()), self._expire)
@@ -63,7 +75,9 @@ class ModelJob:
         answer: Answer | None = None
         error: ServingError | None = None
         try:
-            if self._done is not None:  # else nobody waits any more
+            if self._client is not None and self._client.cancelled:
+                error = ServingError("The client has gone", Code.CANCELLED)
+            elif self._done is not None:  # else its time is up
                 body = self._work(self._model, self._spec, self._left_s())
                 answer = Answer(body, self._spec, self._model.metadata)
         except Exception as raised:  # noqa: BLE001 - whatever a model raises is this request's answer

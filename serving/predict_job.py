@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from serving.errors import ServingError
     from serving.loop_inbox import LoopInbox
     from serving.merging import TickMerger
+    from serving.model_job import Client
     from serving.model_spec import ModelSpec
     from serving.predict_plan import PredictPlan
     from serving.request_metrics import Api, RequestMetrics
@@ -47,12 +48,13 @@ class PredictJob:
         self._decoded: tuple[Mapping[str, Array], Sequence[str]] | None = None
         self._started = 0.0
 
-    def start(self, done: Done, deadline: float | None, size: int) -> None:
+    def start(self, done: Done, deadline: float | None, size: int, client: Client | None = None) -> None:
         """Runs it here if that is quick, else elsewhere."""
         self._done = done
         try:
             if size > MAX_INLINE_BYTES or not self._start_inline(deadline):
-                ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox).start(done, deadline, size)
+                job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
+                job.start(done, deadline, size, client)
         except Exception as error:  # noqa: BLE001 - it is this request's answer
             self._answer(None, failure(error))
 

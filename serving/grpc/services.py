@@ -191,8 +191,8 @@ def answering(call: RpcCall) -> Done:
 
 
 def limits(call: RpcCall) -> Any:
-    """The call's deadline and size, as the data plane's keyword arguments."""
-    return {"deadline": call.deadline, "size": len(call.message)}
+    """The call's deadline, its size and who waits for it, as the data plane's keyword arguments."""
+    return {"deadline": call.deadline, "size": len(call.message), "client": call}
 
 
 def parsed(message_type: Any, call: RpcCall) -> Any:
