@@ -197,7 +197,7 @@ class ServerCore:
     ) -> None:
         """Widens the routes, so that what goes is still routed while it goes, and narrows them afterwards."""
         # A fresh monitor knows nothing of a model that was served before under the name of a new one.
-        self._awaited = ServableStateMonitor(self._bus)
+        self._awaited = ServableStateMonitor(self._bus, only_new=True)
         known = {model.name for model in source.models}
         try:
             self._router.update_routes({**self._router.routes, **routes})

@@ -50,6 +50,8 @@ class AspiredVersionsManager:
         self._awake = False
         self._stopped = False
         self._pending: dict[str, list[ServableData[Loader]]] = {}
+        # Streams with an empty list that was not taken yet: what comes after it begins anew.
+        self._emptied: set[str] = set()
         self._unread = False
         self._aspired: dict[str, list[ServableId]] = {}
         self._basic = BasicManager(bus, options or ManagerOptions(), self._notify)
@@ -62,6 +64,8 @@ class AspiredVersionsManager:
         with self._wake:
             if not self._stopped:
                 self._pending[name] = list(versions)
+                if not versions:
+                    self._emptied.add(name)
                 self._aspired[name] = [data.id for data in versions]
                 self._unread = True
                 self._give_up_loading({data.id for data in versions}, name)
@@ -150,6 +154,10 @@ class AspiredVersionsManager:
     def _take_lists(self) -> None:
         with self._wake:
             self._unread = False
+            for name in self._emptied:
+                self._mark(name, set())
+            self._emptied.clear()
+            self._basic.stop_managing_gone()
             lists = {name: versions for name, versions in self._pending.items() if not self._must_wait(name, versions)}
             for name, versions in lists.items():
                 del self._pending[name]
@@ -163,13 +171,13 @@ class AspiredVersionsManager:
     def _must_wait(self, name: str, versions: list[ServableData[Loader]]) -> bool:
         """A list that aspires again to a version on its way out, or to one whose load was given up, waits.
 
-        Upstream waits for a version that is still READY too; then a return from a failed version would never end.
+        So it does for one that is still READY and about to go, as nothing of its stream is aspired: its files may be
+        others by now. Upstream waits for any that is READY; then a return from a failed version would never end.
         """
         wanted = {data.id for data in versions}
-        return any(
-            h.id in wanted and not h.is_aspired and h.state not in (State.NEW, State.READY)
-            for h in self._basic.harnesses(name)
-        )
+        harnesses = self._basic.harnesses(name)
+        stays = (State.NEW, State.READY) if any(h.is_aspired for h in harnesses) else (State.NEW,)
+        return any(h.id in wanted and not h.is_aspired and h.state not in stays for h in harnesses)
 
     def _mark(self, name: str, wanted: set[ServableId]) -> None:
         for harness in self._basic.harnesses(name):

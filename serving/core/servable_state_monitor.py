@@ -20,10 +20,13 @@ _DECIDED = (ManagerState.AVAILABLE, ManagerState.END)
 class ServableStateMonitor:
     """An END stays until its version is managed again; a fresh monitor knows only what happened since it was made.
 
+    With `only_new`, only of versions that began since, and not how those ended that were there before.
+
     Source: TF Serving core/servable_state_monitor.cc at 2.20.0.
     """
 
-    def __init__(self, bus: EventBus[ServableState]) -> None:
+    def __init__(self, bus: EventBus[ServableState], *, only_new: bool = False) -> None:
+        self._only_new = only_new
         self._changed = threading.Condition()
         self._states: dict[str, dict[int, ServableState]] = {}
         self._bus = bus
@@ -78,7 +81,9 @@ class ServableStateMonitor:
 
     def _record(self, state: ServableState) -> None:
         with self._changed:
-            self._states.setdefault(state.id.name, {})[state.id.version] = state
+            versions = self._states.setdefault(state.id.name, {})
+            if not self._only_new or state.id.version in versions or state.state is ManagerState.START:
+                versions[state.id.version] = state
             self._changed.notify_all()
 
 

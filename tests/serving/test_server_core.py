@@ -1,6 +1,8 @@
 """What ServerCore accepts, does and waits for, with loaders that load nothing."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,29 @@ def test_a_model_that_comes_back_is_waited_for_anew(served):
 
     assert served.reload(served.model("m")) is None
     assert 1 == served.ask()
+
+
+def test_models_that_go_and_come_back_at_once_begin_anew(served):
+    """However far their unload has come: the call returns, and what answers is read from the new base paths."""
+    names = [f"n{number}" for number in range(30)]
+    for name in names:
+        served.add(name, 1)
+        served.add(f"{name}.new", 1)
+    folders = [names, [f"{name}.new" for name in names]]
+    for step in range(20):
+        models = [
+            replace(served.model(folder), name=name) for name, folder in zip(names, folders[step % 2], strict=True)
+        ]
+        assert served.reload(served.model("m")) is None
+        with ThreadPoolExecutor(1) as executor:
+            reload = executor.submit(served.reload, served.model("m"), *models)
+            wait([reload], WAIT_S)
+            if not reload.done():
+                served.core.begin_stop()
+            assert reload.result() is None
+        for model in models:
+            with served.core.servable_handle(ModelSpec(model.name)) as handle:
+                assert handle.servable == f"{model.base_path}/1"
 
 
 def test_a_changed_policy_applies_without_waiting(served):
