@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m serving"
 FAILED = 255
+_STDERR = 2
 
 
 def main(arguments: list[str]) -> int:
@@ -68,9 +69,17 @@ def _tensorflow_version() -> str:
     return installed.get("tensorflow-cpu") or installed.get("tensorflow") or "none"
 
 
+def _open_standard_streams() -> None:
+    """A closed one's number would go to the next socket, which TensorFlow's log would then be written into."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(opened)
+
+
 if __name__ == "__main__":
+    _open_standard_streams()
     code = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed
+        stream.flush()
     # A thread that is still loading a model must not hold up the end, nor crash in it.
     os._exit(code)

@@ -3,6 +3,8 @@
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,6 +12,7 @@ import httpx
 import pytest
 
 import serving.flags
+from tests.serving.conftest import ROOT
 
 
 @pytest.fixture
@@ -122,3 +125,23 @@ def test_answers_without_tensorflow(run_process, flag, code, first):
     assert out.startswith(first)
     assert len(out.splitlines()) == (2 if flag == "--version" else 2 + len(serving.flags.FLAGS))
     assert flag != "--version" or re.fullmatch(r"TensorFlow Library: \d+\.\d+\.\d+", out.splitlines()[1])
+
+
+def test_closed_standard_streams(free_port, wait_until, half_plus_two, publish, tmp_path):
+    """As a supervisor may start it: their numbers must not become those of sockets."""
+    publish(half_plus_two, tmp_path / "half", 1)
+    rest = free_port()
+    flags = (f"--port={free_port()}", f"--rest_api_port={rest}", f"--model_base_path={tmp_path / 'half'}")
+    shell = ("sh", "-c", 'exec "$0" -m serving "$@" <&- >&- 2>&-', sys.executable, *flags)
+    process = subprocess.Popen(shell, cwd=ROOT)
+
+    def listens():
+        with socket.socket() as probe:
+            return process.poll() is not None or probe.connect_ex(("127.0.0.1", rest)) == 0
+
+    wait_until(listens)
+    answer = httpx.get(f"http://127.0.0.1:{rest}/readyz", timeout=60)
+    process.send_signal(signal.SIGTERM)
+
+    assert answer.status_code == 200
+    assert process.wait(timeout=60) == 0
