@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 # What may wait for a thread, per model. Above it a request is refused at once, so that memory stays bounded.
 MAX_QUEUED = 10_000
 MAX_QUEUED_BYTES = 512 << 20
+# What may run at a time, per model, by the size of the requests: to decode one takes several times its size. One that
+# is larger runs by itself.
+MAX_RUNNING_BYTES = 512 << 20
 
 
 class ModelThreads:
@@ -27,6 +30,7 @@ class ModelThreads:
         self._ready = threading.Condition()
         self._queue: deque[tuple[Callable[[], None], int]] = deque()
         self._queued_bytes = 0
+        self._running_bytes = 0
         self._threads = 0
         self._idle = 0
         self._closed = False
@@ -35,11 +39,11 @@ class ModelThreads:
         """Runs `work()` on a thread; it must handle its own errors.
 
         Args:
-          size: How many bytes of memory the work holds while it waits.
+          size: How many bytes of memory the work holds while it waits. Any size may wait by itself.
         Raises: ResourceExhausted when too much waits already.
         """
         with self._ready:
-            if len(self._queue) >= MAX_QUEUED or self._queued_bytes + size > MAX_QUEUED_BYTES:
+            if len(self._queue) >= MAX_QUEUED or (self._queue and self._queued_bytes + size > MAX_QUEUED_BYTES):
                 raise ResourceExhausted(
                     f"Too many requests wait for model {self._name}: {len(self._queue)} requests, "
                     f"{self._queued_bytes} bytes; try again later"
@@ -58,22 +62,33 @@ class ModelThreads:
             self._ready.notify_all()
 
     def _run(self) -> None:
-        while work := self._next():
+        size = 0
+        while found := self._next(size):
+            work, size = found
             try:
                 work()
             except Exception:
                 log.exception("a request of model %s broke its thread's work", self._name)
             # Drops the request's tensors before this thread waits for the next one.
-            del work
+            del work, found
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self, ran: int) -> tuple[Callable[[], None], int] | None:
+        """What to run next, and its size; `ran`: the size of what this thread has just run."""
         with self._ready:
+            self._running_bytes -= ran
+            if self._queue and self._idle:
+                self._ready.notify_all()
             self._idle += 1
-            self._ready.wait_for(lambda: self._queue or self._closed)
+            self._ready.wait_for(lambda: self._may_run() if self._queue else self._closed)
             self._idle -= 1
             if not self._queue:
                 self._threads -= 1
                 return None
             work, size = self._queue.popleft()
             self._queued_bytes -= size
-            return work
+            self._running_bytes += size
+            return work, size
+
+    def _may_run(self) -> bool:
+        """Whether what waits first fits beside what runs."""
+        return not self._running_bytes or self._running_bytes + self._queue[0][1] <= MAX_RUNNING_BYTES

@@ -1,7 +1,8 @@
 """HttpLimits: what a client may use of the server's memory and time; the memory of one server is bounded by them.
 
 A server holds at most `max_buffered_bytes` of bodies, and for each of `max_connections` a head (64 KiB), what it read
-at once (256 KiB) and the answers of `max_pipelined` requests.
+at once (256 KiB) and the answers of `max_pipelined` requests. To read a body takes up to six times its size on top;
+model_threads.py bounds, for each model, what waits for a thread and what is read at a time.
 """
 
 from __future__ import annotations
