@@ -80,14 +80,14 @@ class DataPlane:
 
         Answers: FailedPrecondition, InvalidArgument; what decode and the session raise.
         """
-        done = self._counted(api, spec.name, done)
         try:
             handle = self._core.servable_handle(spec)
         except ServingError as error:
+            self._requests.record(api, spec.name, error.code, time.perf_counter())
             done(None, error)
             return
-        job = PredictJob(handle, handle.servable.exact(spec), decode, encode, self._runs(api))
-        job.start(done, deadline, size, client)
+        runs = self._runs_by_api.get(api) or self._runs(api)
+        PredictJob(handle, spec, decode, encode, runs).start(done, deadline, size, client)
 
     def classify(
         self,
@@ -243,9 +243,7 @@ class DataPlane:
         return counted
 
     def _runs(self, api: Api) -> Runs:
-        runs = self._runs_by_api.get(api)
-        if runs is None:
-            runs = self._runs_by_api[api] = Runs(self._loop_inbox(), self._merger, self._requests, api)
+        runs = self._runs_by_api[api] = Runs(self._loop_inbox(), self._merger, self._requests, api)
         return runs
 
     def _put(self, call: Callable[[], None]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from serving.errors import Code
 from serving.model_job import Answer, Done, ModelJob, failure
 from serving.predict_plan import run_measured
 
@@ -32,21 +33,47 @@ Encode = Callable[["ModelSpec", Mapping[str, Array]], bytes]
 MAX_INLINE_BYTES = 1 << 20
 
 
-class PredictJob:
-    """Begins on the event loop's thread; answers there by `done`."""
+class Runs:
+    """What the jobs of one API share."""
 
-    __slots__ = ("_decode", "_decoded", "_done", "_encode", "_handle", "_model", "_runs", "_spec", "_started")
+    __slots__ = ("api", "inbox", "merger", "metrics")
+
+    def __init__(self, inbox: LoopInbox, merger: TickMerger, metrics: RequestMetrics, api: Api) -> None:
+        self.inbox = inbox
+        self.merger = merger
+        self.metrics = metrics
+        self.api = api
+
+
+class PredictJob:
+    """Begins on the event loop's thread; answers there by `done`, once it was counted."""
+
+    __slots__ = (
+        "_decode",
+        "_decoded",
+        "_done",
+        "_encode",
+        "_handle",
+        "_model",
+        "_plan",
+        "_ran_from",
+        "_runs",
+        "_spec",
+        "_started",
+    )
 
     def __init__(self, handle: ServableHandle, spec: ModelSpec, decode: Decode, encode: Encode, runs: Runs) -> None:
+        self._started = perf_counter()
         self._handle = handle
         self._model: ServedModel = handle.servable
-        self._spec = spec
+        self._spec = self._model.exact(spec)
         self._decode = decode
         self._encode = encode
-        self._runs = runs
         self._done: Done = _nobody
+        self._runs = runs
+        self._plan: PredictPlan | None = None
         self._decoded: tuple[Mapping[str, Array], Sequence[str]] | None = None
-        self._started = 0.0
+        self._ran_from = 0.0
 
     def start(self, done: Done, deadline: float | None, size: int, client: Client | None = None) -> None:
         """Runs it here if that is quick, else elsewhere."""
@@ -54,7 +81,7 @@ class PredictJob:
         try:
             if size > MAX_INLINE_BYTES or not self._start_inline(deadline):
                 job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
-                job.start(done, deadline, size, client)
+                job.start(self._answer, deadline, size, client)
         except Exception as error:  # noqa: BLE001 - it is this request's answer
             self._answer(None, failure(error))
 
@@ -62,64 +89,52 @@ class PredictJob:
         """False: it needs a thread. Raises ServingError."""
         model, name = self._model, self._spec.signature_name
         decoded = self._decoded = self._decode(model.bundle.signatures.get(name))
-        plan = model.plans.find(name, *decoded)
+        plan = self._plan = model.plans.find(name, *decoded)
         if plan is None:
             return False
-        arrays = [decoded[0][alias] for alias in plan.inputs]
-        self._started = time.perf_counter()
+        inputs = decoded[0]
+        arrays = [inputs[alias] for alias in plan.inputs]
+        self._ran_from = perf_counter()
         call = plan.direct(arrays, model.batching)
         if call is None and model.batching is not None:
-            feeds = dict(zip(plan.feeds, arrays, strict=True))
-            model.batching.submit(feeds, plan.fetches, self._batched(plan), deadline)
+            model.batching.submit(dict(zip(plan.feeds, arrays, strict=True)), plan.fetches, self._batched, deadline)
             return True
         if call is None or not call.cost.is_quick(len(arrays[0])):
             return False
-        self._runs.merger.submit(call, arrays, lambda outputs, error: self._ran(plan, outputs, error))
+        self._runs.merger.submit(call, arrays, self._ran)
         return True
 
-    def _batched(self, plan: PredictPlan) -> Callable[[dict[str, Array] | None, ServingError | None], None]:
-        """What a batch thread calls."""
+    def _batched(self, outputs: dict[str, Array] | None, error: ServingError | None) -> None:
+        """On a batch thread."""
+        assert self._plan is not None
+        values = None if outputs is None else [outputs[tensor] for tensor in self._plan.fetches]
+        self._runs.inbox.put(lambda: self._ran(values, error))
 
-        def done(outputs: dict[str, Array] | None, error: ServingError | None) -> None:
-            values = None if outputs is None else [outputs[tensor] for tensor in plan.fetches]
-            self._runs.inbox.put(lambda: self._ran(plan, values, error))
-
-        return done
-
-    def _ran(self, plan: PredictPlan, outputs: list[Array] | None, error: ServingError | None) -> None:
-        if outputs is None:
+    def _ran(self, outputs: list[Array] | None, error: ServingError | None) -> None:
+        if outputs is None or self._plan is None:
             self._answer(None, error)
             return
-        self._runs.metrics.record_run(self._runs.api, self._spec.name, time.perf_counter() - self._started)
+        self._runs.metrics.record_run(self._runs.api, self._spec.name, perf_counter() - self._ran_from)
         try:
-            body = self._encode(self._spec, dict(zip(plan.aliases, outputs, strict=True)))
+            body = self._encode(self._spec, dict(zip(self._plan.aliases, outputs)))  # noqa: B905 - of one plan
         except Exception as raised:  # noqa: BLE001 - it is this request's answer
             self._answer(None, failure(raised))
         else:
             self._answer(Answer(body, self._spec, self._model.metadata), None)
 
     def _answer(self, answer: Answer | None, error: ServingError | None) -> None:
-        self._handle.release()
+        self._handle.release()  # a thread may have done it already
+        self._runs.metrics.record(self._runs.api, self._spec.name, error.code if error else Code.OK, self._started)
         self._done(answer, error)
 
     def _on_thread(self, model: ServedModel, spec: ModelSpec, left_s: float | None) -> bytes:
         inputs, output_filter = self._decoded or self._decode(model.bundle.signatures.get(spec.signature_name))
         plan, arrays = model.plans.prepare(spec.signature_name, inputs, output_filter)
-        started = time.perf_counter()
+        started = perf_counter()
         call = plan.direct(arrays, model.batching)
         outputs = run_measured(call, arrays) if call else plan.run(model.bundle, arrays, left_s)
-        self._runs.metrics.record_run(self._runs.api, spec.name, time.perf_counter() - started)
+        self._runs.metrics.record_run(self._runs.api, spec.name, perf_counter() - started)
         return self._encode(spec, dict(zip(plan.aliases, outputs, strict=True)))
-
-
-class Runs:
-    """What the jobs of one API share."""
-
-    def __init__(self, inbox: LoopInbox, merger: TickMerger, metrics: RequestMetrics, api: Api) -> None:
-        self.inbox = inbox
-        self.merger = merger
-        self.metrics = metrics
-        self.api = api
 
 
 def _nobody(_answer: Answer | None, _error: ServingError | None) -> None:
