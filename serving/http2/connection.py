@@ -192,7 +192,9 @@ class Connection:
     def _check_size(self, kind: int, size: int) -> None:
         if size > self.limits.max_frame_size:
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {size} bytes")
-        if kind != frames.DATA and size > frames.DEFAULT_MAX_FRAME_SIZE:
+        of_headers = kind in (frames.HEADERS, frames.CONTINUATION)
+        largest = max(frames.DEFAULT_MAX_FRAME_SIZE, self.limits.max_header_block if of_headers else 0)
+        if kind != frames.DATA and size > largest:
             # No such frame is of use, and it would have to be held until it is whole.
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {size} bytes that is not DATA")
 

@@ -13,7 +13,8 @@ class Limits:
       max_concurrent_streams: Beyond it a stream is refused with REFUSED_STREAM, which clients may send again.
       stream_window: Bytes that a stream may send ahead of being read.
       connection_window: Bytes that all streams of a connection together may send ahead.
-      max_frame_size: The largest DATA frame taken; others are at most 16,384 bytes, whatever is set here.
+      max_frame_size: The largest DATA frame taken; those of headers are at most max_header_block bytes, and others
+        16,384, whatever is set here.
       max_header_list_size: The largest header list taken, names and values and 32 bytes each.
       max_header_block: The largest compressed header block, CONTINUATION frames included.
       max_continuations: CONTINUATION frames of one header block.
@@ -33,7 +34,7 @@ class Limits:
     connection_window: int = 1 << 24
     max_frame_size: int = 1 << 20
     max_header_list_size: int = 1 << 14
-    max_header_block: int = 1 << 15
+    max_header_block: int = 1 << 16
     max_continuations: int = 32
     preface_timeout_s: float = 20.0
     keepalive_time_s: float = 7200.0

@@ -248,6 +248,20 @@ def test_a_message_larger_than_allowed_is_refused(start):
         assert bytes(100_000) == ask(running, "Echo", bytes(100_000))
 
 
+@pytest.mark.parametrize("size", [17_000, 60_000])
+def test_too_much_metadata_fails_its_own_call_alone(start, size):
+    """Though it comes in one frame, and others are in flight on the connection."""
+    metadata = [(f"key-{number}", "x" * 1000) for number in range(size // 1050)]
+    with start(GrpcTransport) as running, running.channel() as channel:
+        held = channel.unary_unary("/t.Test/Hold").future(b"", timeout=30)
+        assert running.methods.arrived.acquire(timeout=10)
+        refused = channel.unary_unary("/t.Test/Echo").future(b"", timeout=10, metadata=metadata)
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED == refused.code()
+        running.call(running.methods.held.pop().reply, b"answer")
+
+        assert b"answer" == held.result()
+
+
 def test_memory_held_for_requests_is_bounded(start):
     """Whoever is beyond it is told to try again; when the others are answered it works."""
     with start(GrpcTransport, max_buffered_bytes=1_000_000) as running, running.channel() as channel:

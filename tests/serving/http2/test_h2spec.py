@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from serving.grpc.grpc_transport import GrpcTransport
+from serving.http2.frames import DEFAULT_MAX_FRAME_SIZE
+from serving.http2.limits import Limits
 
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
 
@@ -37,7 +39,10 @@ def h2spec():
 @pytest.fixture(scope="module")
 def port():
     """Of a transport that echoes."""
-    loop, transport = asyncio.new_event_loop(), GrpcTransport({"/s/echo": lambda call: call.reply(call.message)}.get)
+    # h2spec takes this for the largest frame, whatever the server's settings say.
+    limits = Limits(max_frame_size=DEFAULT_MAX_FRAME_SIZE)
+    loop = asyncio.new_event_loop()
+    transport = GrpcTransport({"/s/echo": lambda call: call.reply(call.message)}.get, limits=limits)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     asyncio.run_coroutine_threadsafe(transport.start("127.0.0.1", 0), loop).result(10)
