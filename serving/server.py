@@ -14,8 +14,8 @@ from typing_extensions import Self
 from serving import event_loop
 from serving.config.model_config import TENSORFLOW
 from serving.config.model_config_file import ModelConfigFilePoller
-from serving.data_plane import DataPlane, PlaneOptions
 from serving.monitoring.serving_metrics import ServingMetrics
+from serving.plane.data_plane import DataPlane, PlaneOptions
 from serving.server_core import ServerCore
 from serving.start_up import first_config
 from serving.tensorflow_platform import tensorflow_platform
@@ -170,7 +170,7 @@ def _import_heavy() -> None:
     """Once, before threads load models: two that import TensorFlow at once could deadlock."""
     # It warns that TensorFlow 1's loader is old, and reports each restored checkpoint.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    importlib.import_module("serving.served_model")
+    importlib.import_module("serving.plane.served_model")
     importlib.import_module("serving.grpc.services")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from serving.core.servable_id import ServableId
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
-    from serving.served_model import ModelOptions, ServedModelLoader
+    from serving.plane.served_model import ModelOptions, ServedModelLoader
 
 
 def tensorflow_platform(
@@ -29,7 +29,7 @@ def tensorflow_platform(
     model_options = cache(lambda: _model_options(options, batcher, metrics, release_commit))
 
     def make_loader(servable_id: ServableId, path: str) -> ServedModelLoader:
-        from serving.served_model import ServedModelLoader
+        from serving.plane.served_model import ServedModelLoader
 
         return ServedModelLoader(servable_id, path, model_options())
 
@@ -52,10 +52,10 @@ def _model_options(
     metrics: ServingMetrics,
     release_commit: Callable[[ServableId], str] | None,
 ) -> ModelOptions:
+    from serving.plane.served_model import ModelOptions
     from serving.servables.saved_model import SavedModelOptions
     from serving.servables.saved_model_loader import LoaderOptions
     from serving.servables.session_config import session_config
-    from serving.served_model import ModelOptions
 
     config = session_config(
         options.tensorflow_session_parallelism,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
-    from serving.data_plane import DataPlane
     from serving.exchange import HttpHandler, RpcHandler
     from serving.grpc.credentials import Credentials
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
+    from serving.plane.data_plane import DataPlane
     from serving.relay.transport_processes import TransportProcesses
     from serving.rest.http_transport import HttpTransport
 

@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 
 from serving.errors import Code, Internal, InvalidArgument, NotFound, ServingError
 from serving.model_spec import ModelSpec
-from serving.request_metrics import GRPC_CLASSIFY, GRPC_PREDICT, GRPC_REGRESS
+from serving.plane.request_metrics import GRPC_CLASSIFY, GRPC_PREDICT, GRPC_REGRESS
 from serving.servables.examples import serialized_examples
 from serving.status_proto import metadata_response, status_response
 from serving.wire.predict_request import read_predict_request
@@ -30,9 +30,9 @@ from serving.wire.predict_response import encode_predict_response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from serving.data_plane import DataPlane
     from serving.exchange import RpcCall, RpcHandler
-    from serving.model_job import Answer, Done
+    from serving.plane.data_plane import DataPlane
+    from serving.plane.model_job import Answer, Done
     from serving.servables.classify import Classifications
 Array = NDArray[Any]
 PREDICTION = "/tensorflow.serving.PredictionService/"

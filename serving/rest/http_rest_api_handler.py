@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from serving.errors import Code, InvalidArgument, ServingError
 from serving.exchange import HttpResponse
-from serving.model_job import failure
 from serving.model_spec import ModelSpec
-from serving.request_metrics import REST_CLASSIFY, REST_OTHER, REST_PREDICT, REST_REGRESS, Api
+from serving.plane.model_job import failure
+from serving.plane.request_metrics import REST_CLASSIFY, REST_OTHER, REST_PREDICT, REST_REGRESS, Api
 from serving.rest import tensor_json
 from serving.rest.http_response import page
 from serving.rest.http_status import HTTP_STATUS
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from serving.data_plane import DataPlane
     from serving.exchange import Headers, HttpRequest
-    from serving.model_job import Answer
+    from serving.plane.data_plane import DataPlane
+    from serving.plane.model_job import Answer
     from serving.servables.classify import Classifications
     from serving.servables.signature import Signature
 

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving import model_threads
 from serving.config.model_config import ModelConfig
 from serving.core.servable_id import ServableId
 from serving.core.servable_state import ManagerState
+from serving.plane import model_threads
 from tests.bench.load.open_loop import Asked, OpenLoad
 from tests.bench.switches import Run, asking
 from tests.bench.targets import PREDICT

@@ -2,9 +2,11 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
 PACKAGE = Path(__file__).parents[2] / "serving"
 README = (PACKAGE / "README.md").read_text()
+LINKS = re.findall(r"\[`([\w.]+)`\]\(([\w/]+\.py)#L(\d+)\)", README)
 
 
 def test_the_embedding_example_runs(half_plus_two, publish, free_port, tmp_path):
@@ -26,3 +28,11 @@ def test_the_tour_names_every_file_and_no_other():
     named = {name.split("/")[-1] for name in re.findall(r"`([\w/]+\.py)`", table)}
 
     assert {path.name for path in PACKAGE.rglob("*.py")} - {"__init__.py"} == named
+
+
+@pytest.mark.parametrize(("name", "path", "line"), LINKS, ids=[name for name, _, _ in LINKS])
+def test_a_link_into_the_code_meets_what_it_names(name, path, line):
+    """At its line, not somewhere in the file."""
+    text = (PACKAGE / path).read_text().splitlines()[int(line) - 1]
+
+    assert name == Path(path).name or re.match(rf"\s*(class|def|async def) {re.escape(name)}\b", text)

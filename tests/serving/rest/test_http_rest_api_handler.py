@@ -9,7 +9,7 @@ from serving.core.servable_id import ServableId
 from serving.core.servable_state import ManagerState, ServableState
 from serving.errors import Code, NotFound, ServingError
 from serving.exchange import HttpRequest
-from serving.model_job import Answer
+from serving.plane.model_job import Answer
 from serving.rest.http_rest_api_handler import HttpRestApiHandler
 from serving.rest.http_status import HTTP_STATUS
 from serving.servables.signature import Signature, TensorInfo

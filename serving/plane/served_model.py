@@ -12,9 +12,9 @@ from serving.batching.batching_session import BatchingSession
 from serving.core.resource_tracker import estimate_ram_bytes
 from serving.errors import ServingError
 from serving.model_spec import ModelSpec
-from serving.model_threads import ModelThreads
 from serving.monitoring.serving_metrics import ServingMetrics
-from serving.predict_plan import PredictPlans
+from serving.plane.model_threads import ModelThreads
+from serving.plane.predict_plan import PredictPlans
 from serving.servables.manifest import MANIFEST
 from serving.servables.row_wise import RowWise, row_wise_signatures
 from serving.servables.saved_model_loader import LoaderOptions, SavedModelLoader

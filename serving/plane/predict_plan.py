@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from serving.batching.batching_session import BatchingSession
-from serving.merging import RowWiseCall
+from serving.plane.merging import RowWiseCall
 from serving.servables.predict import Prepared, prepare_predict
 
 if TYPE_CHECKING:

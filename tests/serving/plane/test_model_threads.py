@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from serving import model_threads
 from serving.errors import ResourceExhausted
-from serving.model_threads import ModelThreads
+from serving.plane import model_threads
+from serving.plane.model_threads import ModelThreads
 
 WAIT_S = 30
 

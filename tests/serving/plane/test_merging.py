@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving import merging
 from serving.errors import InvalidArgument, ServingError, Unknown
-from serving.merging import MAX_REQUEST_BYTES, MAX_ROWS, MAX_RUN_BYTES, RowWiseCall, TickMerger, run_together
-from serving.run_cost import RunCost
+from serving.plane import merging
+from serving.plane.merging import MAX_REQUEST_BYTES, MAX_ROWS, MAX_RUN_BYTES, RowWiseCall, TickMerger, run_together
+from serving.plane.run_cost import RunCost
 
 
 class Model:

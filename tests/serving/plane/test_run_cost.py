@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.run_cost import RunCost
+from serving.plane.run_cost import RunCost
 
 
 def cost_of(*runs: tuple[int, float]) -> RunCost:

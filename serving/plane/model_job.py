@@ -13,9 +13,9 @@ from serving.errors import Code, DeadlineExceeded, ServingError, from_exception
 
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
-    from serving.loop_inbox import LoopInbox
     from serving.model_spec import ModelSpec
-    from serving.served_model import Metadata, ServedModel
+    from serving.plane.loop_inbox import LoopInbox
+    from serving.plane.served_model import Metadata, ServedModel
 
 log = logging.getLogger(__name__)
 # Exactly one of the two is not None.

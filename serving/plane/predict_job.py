@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from serving.errors import Code
-from serving.model_job import Answer, Done, ModelJob, failure
-from serving.predict_plan import run_measured
+from serving.plane.model_job import Answer, Done, ModelJob, failure
+from serving.plane.predict_plan import run_measured
 
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
     from serving.errors import ServingError
-    from serving.loop_inbox import LoopInbox
-    from serving.merging import TickMerger
-    from serving.model_job import Client
     from serving.model_spec import ModelSpec
-    from serving.predict_plan import PredictPlan
-    from serving.request_metrics import Api, RequestMetrics
+    from serving.plane.loop_inbox import LoopInbox
+    from serving.plane.merging import TickMerger
+    from serving.plane.model_job import Client
+    from serving.plane.predict_plan import PredictPlan
+    from serving.plane.request_metrics import Api, RequestMetrics
+    from serving.plane.served_model import ServedModel
     from serving.servables.signature import Signature
-    from serving.served_model import ServedModel
 
 Array = NDArray[Any]
 # Aliases to tensors, and the output filter; None for a signature that is not there: raise what the transport says then,

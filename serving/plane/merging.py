@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import ServingError, from_exception
-from serving.run_cost import RunCost
+from serving.plane.run_cost import RunCost
 
 Array = NDArray[Any]
 Call = Callable[[list[Array]], list[Array]]

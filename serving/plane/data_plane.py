@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from serving.config.model_config import model_server_config
 from serving.errors import Code, NotFound, ServingError
-from serving.loop_inbox import LoopInbox
-from serving.merging import TickMerger
-from serving.model_job import Answer, Done, ModelJob, Work, failure
-from serving.predict_job import Decode, Encode, PredictJob, Runs
-from serving.request_metrics import Api, RequestMetrics
+from serving.plane.loop_inbox import LoopInbox
+from serving.plane.merging import TickMerger
+from serving.plane.model_job import Answer, Done, ModelJob, Work, failure
+from serving.plane.predict_job import Decode, Encode, PredictJob, Runs
+from serving.plane.request_metrics import Api, RequestMetrics
 
 if TYPE_CHECKING:
     from serving.core.servable_state import ServableState
-    from serving.model_job import Client
     from serving.model_spec import ModelSpec
     from serving.monitoring.serving_metrics import ServingMetrics
+    from serving.plane.model_job import Client
+    from serving.plane.served_model import ServedModel
     from serving.servables.classify import Classifications
-    from serving.served_model import ServedModel
     from serving.server_core import ServerCore
 
 T = TypeVar("T")

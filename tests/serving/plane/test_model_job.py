@@ -5,9 +5,9 @@ import threading
 from types import SimpleNamespace
 
 from serving.errors import Code
-from serving.model_job import ModelJob
 from serving.model_spec import ModelSpec
-from serving.model_threads import ModelThreads
+from serving.plane.model_job import ModelJob
+from serving.plane.model_threads import ModelThreads
 
 WAIT_S = 10
 
