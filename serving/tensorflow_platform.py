@@ -55,17 +55,10 @@ def _model_options(
     from serving.plane.served_model import ModelOptions
     from serving.servables.saved_model import SavedModelOptions
     from serving.servables.saved_model_loader import LoaderOptions
-    from serving.servables.session_config import session_config
 
-    config = session_config(
-        options.tensorflow_session_parallelism,
-        options.tensorflow_intra_op_parallelism,
-        options.tensorflow_inter_op_parallelism,
-        options.tensorflow_session_config_file,
-    )
     return ModelOptions(
         LoaderOptions(
-            SavedModelOptions(tags=options.saved_model_tags, config=config),
+            SavedModelOptions(tags=options.saved_model_tags, config=_config(options)),
             enable_warmup=options.enable_model_warmup,
             num_request_iterations=options.num_request_iterations_for_warmup,
         ),
@@ -75,3 +68,16 @@ def _model_options(
         release_commit=release_commit or (lambda _: options.release_commit),
         batcher=batcher,
     )
+
+
+def _config(options: ServerOptions) -> bytes | None:
+    """What the flags say of threads; None: nothing."""
+    from serving.servables.session_config import session_config
+
+    threads = (
+        options.tensorflow_session_parallelism,
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+    )
+    file = options.tensorflow_session_config_file
+    return session_config(*threads, file) if any(threads) or file else None

@@ -33,8 +33,8 @@ class SavedModelOptions:
 
     # Exactly the tags of the meta graph.
     tags: Sequence[str] = ("serve",)
-    # A serialized ConfigProto, of session_config.py.
-    config: bytes = session_config.DEFAULT
+    # A serialized ConfigProto, of session_config.py; None: one that suits the model's size.
+    config: bytes | None = None
 
 
 class Runner(Protocol):
@@ -85,7 +85,8 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
     """
     meta_graph = read_meta_graph(path, options.tags)
     graph = meta_graph.graph_def
-    session = open_session(graph.SerializeToString(), options.config, ends=not may_never_end(graph))
+    config = session_config.config_for(path) if options.config is None else options.config
+    session = open_session(graph.SerializeToString(), config, ends=not may_never_end(graph))
     try:
         assets = _assets(meta_graph, path)
         if _has_variables(meta_graph, path):

@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 import threading
 from importlib.machinery import ModuleSpec
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from serving.servables import private_session, tensorflow_errors
+from serving.servables import private_session, session_config, tensorflow_errors
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def use() -> bool:
     folder = _folder()
     if folder is None:
         return False
+    os.environ.setdefault(session_config.OWN_POOLS, "1")
     for name in _STUBS:
         sys.modules[name] = _stub(name, folder.joinpath(*name.split(".")[1:]))
     if private_session.missing():

@@ -43,3 +43,20 @@ def test_a_file_goes_below_the_flags(tmp_path):
         session_config.session_config(config_file=str(file))
     with pytest.raises(ServingError, match="/nowhere; No such file or directory"):
         session_config.session_config(config_file="/nowhere")
+
+
+def test_a_small_models_operations_are_not_shared_among_threads(monkeypatch, tmp_path):
+    """Where each session has a pool of its own; else one model would decide for all."""
+    (tmp_path / "variables").mkdir()
+    weights = tmp_path / "variables" / "data"
+    weights.write_bytes(bytes(1000))
+    small = config_pb2.ConfigProto.FromString(session_config.SMALL)
+    monkeypatch.setenv(session_config.OWN_POOLS, "1")
+
+    assert (1, True) == (small.intra_op_parallelism_threads, small.use_per_session_threads)
+    assert session_config.SMALL == session_config.config_for(str(tmp_path))
+    weights.write_bytes(bytes(session_config.SMALL_BYTES + 1))
+    assert session_config.DEFAULT == session_config.config_for(str(tmp_path))
+    weights.write_bytes(b"")
+    monkeypatch.delenv(session_config.OWN_POOLS)
+    assert session_config.DEFAULT == session_config.config_for(str(tmp_path))
