@@ -220,10 +220,10 @@ def report(parsed: ParsedFlags, program: str) -> bool:
     for error in parsed.errors:
         print(error, file=sys.stderr)  # noqa: T201
     if parsed.errors or parsed.help:
-        print(usage(program), end="")  # noqa: T201
+        print(usage(program), end="", flush=True)  # noqa: T201
         return False
     if parsed.unknown:
-        print(f"unknown argument: {parsed.unknown[0]}\n{usage(program)}", end="")  # noqa: T201
+        print(f"unknown argument: {parsed.unknown[0]}\n{usage(program)}", end="", flush=True)  # noqa: T201
     for name in parsed.ignored:
         print(f"warning: --{name} is not supported by this server and is ignored", file=sys.stderr)  # noqa: T201
     return True

