@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from serving.errors import Code
+from serving.errors import Code, DeadlineExceeded
 from serving.plane.model_job import Answer, Done, ModelJob, failure
 from serving.plane.predict_plan import run_measured
 
@@ -60,6 +62,7 @@ class PredictJob:
         "_runs",
         "_spec",
         "_started",
+        "_timer",
     )
 
     def __init__(self, handle: ServableHandle, spec: ModelSpec, decode: Decode, encode: Encode, runs: Runs) -> None:
@@ -74,6 +77,7 @@ class PredictJob:
         self._plan: PredictPlan | None = None
         self._decoded: tuple[Mapping[str, Array], Sequence[str]] | None = None
         self._ran_from = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, done: Done, deadline: float | None, size: int, client: Client | None = None) -> None:
         """Runs it here if that is quick, else elsewhere."""
@@ -97,6 +101,10 @@ class PredictJob:
         self._ran_from = perf_counter()
         call = plan.direct(arrays, model.batching)
         if call is None and model.batching is not None:
+            if deadline is not None:
+                # A batch that hangs must not keep its callers.
+                left_s = max(0.0, deadline - time.monotonic())
+                self._timer = asyncio.get_running_loop().call_later(left_s, self._expire)
             model.batching.submit(dict(zip(plan.feeds, arrays, strict=True)), plan.fetches, self._batched, deadline)
             return True
         if call is None or not call.cost.is_quick(len(arrays[0])):
@@ -122,10 +130,18 @@ class PredictJob:
         else:
             self._answer(Answer(body, self._spec, self._model.metadata), None)
 
+    def _expire(self) -> None:
+        self._answer(None, DeadlineExceeded("Timed out waiting for notification"))
+
     def _answer(self, answer: Answer | None, error: ServingError | None) -> None:
+        done, self._done = self._done, _nobody
+        if done is _nobody:  # its time was up
+            return
+        if self._timer is not None:
+            self._timer.cancel()
         self._handle.release()  # a thread may have done it already
         self._runs.metrics.record(self._runs.api, self._spec.name, error.code if error else Code.OK, self._started)
-        self._done(answer, error)
+        done(answer, error)
 
     def _on_thread(self, model: ServedModel, spec: ModelSpec, left_s: float | None) -> bytes:
         inputs, output_filter = self._decoded or self._decode(model.bundle.signatures.get(spec.signature_name))
