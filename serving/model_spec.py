@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,3 +14,10 @@ class ModelSpec:
     version: int | None = None
     label: str | None = None
     signature_name: str = ""
+
+
+def spec_of(spec: Any) -> ModelSpec:
+    """The plain form of a ModelSpec proto."""
+    kind = spec.WhichOneof("version_choice")
+    version = spec.version.value if kind == "version" else None
+    return ModelSpec(spec.name, version, spec.version_label if kind == "version_label" else None, spec.signature_name)

@@ -9,6 +9,7 @@ from serving.config.model_config import ModelServerConfig
 from serving.config.model_config_file import read_models_config
 from serving.config.text_proto import read_text_proto
 from serving.errors import InvalidArgument, Unimplemented
+from serving.servables.session_config import check_parallelism
 
 if TYPE_CHECKING:
     from serving.options import ServerOptions
@@ -60,16 +61,11 @@ def check_session(options: ServerOptions) -> None:
         raise InvalidArgument(
             "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
         )
-    if (
-        options.tensorflow_session_parallelism > 0
-        and options.tensorflow_intra_op_parallelism > 0
-        and options.tensorflow_inter_op_parallelism > 0
-    ):
-        raise InvalidArgument(
-            "Either configure server_options.tensorflow_session_parallelism or "
-            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
-            "separately. You cannot configure all."
-        )
+    check_parallelism(
+        options.tensorflow_session_parallelism,
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+    )
     if options.tensorflow_session_config_file:
         _check_session_config(options.tensorflow_session_config_file)
 

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.errors import Code, Internal, InvalidArgument, NotFound, ServingError
-from serving.model_spec import ModelSpec
+from serving.model_spec import ModelSpec, spec_of
 from serving.plane.request_metrics import GRPC_CLASSIFY, GRPC_PREDICT, GRPC_REGRESS
 from serving.servables.examples import serialized_examples
 from serving.status_proto import metadata_response, status_response
@@ -208,13 +208,6 @@ def model_spec(request: Any) -> ModelSpec:
     if not request.HasField("model_spec"):
         raise InvalidArgument("Missing ModelSpec")
     return spec_of(request.model_spec)
-
-
-def spec_of(spec: Any) -> ModelSpec:
-    """The plain form of a ModelSpec proto."""
-    kind = spec.WhichOneof("version_choice")
-    version = spec.version.value if kind == "version" else None
-    return ModelSpec(spec.name, version, spec.version_label if kind == "version_label" else None, spec.signature_name)
 
 
 def _classification(spec: ModelSpec, results: Classifications) -> bytes:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from serving.monitoring.metrics import AnyMetric, Distribution, Registry
 
-PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
-CONTENT_TYPE = "text/plain"
-
 
 def generate_page(registry: Registry) -> bytes:
     """The whole page, as of now. A metric without cells shows its TYPE line only.

@@ -45,13 +45,10 @@ class SavedModelLoader:
         servable_id: ServableId,
         path: str,
         options: LoaderOptions = LoaderOptions(),
-        *,
-        enable_warmup: bool = True,
     ) -> None:
         self._id = servable_id
         self._path = path
         self._options = options
-        self._enable_warmup = enable_warmup and options.enable_warmup
         self._bundle: SavedModelBundle | None = None
 
     def load(self) -> SavedModelBundle:
@@ -62,7 +59,7 @@ class SavedModelLoader:
         try:
             self._options.prepare(bundle, self._path)
             bundle.forget_graph()
-            if self._enable_warmup:
+            if self._options.enable_warmup:
                 run_saved_model_warmup(bundle, self._path, self._options.num_request_iterations)
         except BaseException:
             bundle.close()

@@ -40,12 +40,7 @@ def session_config(
     Raises: InvalidArgument (all three set, a file that does not parse), NotFound (no such file).
     Source: TF Serving model_servers/server.cc at 2.20.0.
     """
-    if min(session_parallelism, intra_op_parallelism, inter_op_parallelism) > 0:
-        raise InvalidArgument(
-            "Either configure server_options.tensorflow_session_parallelism or "
-            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
-            "separately. You cannot configure all."
-        )
+    check_parallelism(session_parallelism, intra_op_parallelism, inter_op_parallelism)
     from tensorflow.core.protobuf import config_pb2
 
     config: Any = config_pb2.ConfigProto()
@@ -58,3 +53,13 @@ def session_config(
     if both or inter_op_parallelism:
         config.inter_op_parallelism_threads = both or inter_op_parallelism
     return bytes(config.SerializeToString())
+
+
+def check_parallelism(session: int, intra_op: int, inter_op: int) -> None:
+    """Refuses all three flags together. Raises InvalidArgument."""
+    if min(session, intra_op, inter_op) > 0:
+        raise InvalidArgument(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
+            "separately. You cannot configure all."
+        )

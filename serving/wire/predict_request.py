@@ -7,18 +7,20 @@ are to be filled up) makes it give up, and the whole message is parsed again the
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.errors import Internal, InvalidArgument
-from serving.model_spec import ModelSpec
+from serving.errors import Internal
+from serving.model_spec import ModelSpec, spec_of
 from serving.wire.tensor_fields import BY_NUMBER, Field, Form
 from serving.wire.varint import decode_length, unpack_varints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Array = NDArray[Any]
 _LITTLE_ENDIAN = sys.byteorder == "little"
@@ -221,43 +223,11 @@ def _read_by_protobuf(message: bytes) -> PredictRequestView:
     from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import predict_pb2
 
+    from serving.servables.request_tensors import RequestTensors
+
     try:
         request = predict_pb2.PredictRequest.FromString(message)
     except DecodeError:
         raise Internal("") from None
-    spec = _spec_of(request.model_spec) if request.HasField("model_spec") else None
-    return PredictRequestView(spec, _Tensors(request.inputs), request.output_filter)
-
-
-def _spec_of(proto: Any) -> ModelSpec:
-    kind = proto.WhichOneof("version_choice")
-    version = proto.version.value if kind == "version" else None
-    return ModelSpec(
-        proto.name, version, proto.version_label if kind == "version_label" else None, proto.signature_name
-    )
-
-
-class _Tensors(Mapping[str, Array]):
-    """A request's inputs, decoded one by one when they are asked for: names are checked before values."""
-
-    def __init__(self, protos: Mapping[str, Any]) -> None:
-        self._protos = protos
-
-    def __getitem__(self, alias: str) -> Array:
-        from serving.servables.tensor_proto import to_array
-
-        if alias not in self._protos:  # a protobuf map would make one
-            raise KeyError(alias)
-        try:
-            return to_array(self._protos[alias])
-        except ValueError:
-            raise InvalidArgument(f"tensor parsing error: {alias}") from None
-
-    def __contains__(self, alias: object) -> bool:
-        return alias in self._protos
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._protos)
-
-    def __len__(self) -> int:
-        return len(self._protos)
+    spec = spec_of(request.model_spec) if request.HasField("model_spec") else None
+    return PredictRequestView(spec, RequestTensors(request.inputs), request.output_filter)

@@ -215,6 +215,7 @@ def test_a_graceful_stop_answers_what_is_in_flight(start):
         future = channel.unary_unary("/t.Test/Hold").future(b"")
         assert running.methods.arrived.acquire(timeout=10)
         stopping = asyncio.run_coroutine_threadsafe(running.transport.stop(20), running.loop)
+        running.call(bool)  # the loop takes things in order, so by now the stop has begun
         assert grpc.StatusCode.UNAVAILABLE == refusal(running, "Echo", timeout=5).code()
         assert not stopping.done()
         running.call(running.methods.held.pop().reply, b"done")
