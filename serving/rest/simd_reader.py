@@ -85,10 +85,14 @@ class SimdBody:
         shape = _shape(value)
         tensor = _numbers(value, dtype)
         lists = _lists(shape)
-        (text,) = self._texts(key, 1)
-        if tensor.size != math.prod(shape) or text.count(b"[") != lists:
+        if tensor.size != math.prod(shape):
             raise _Unsure
-        if not (_is_regular(value, shape) if lists <= _MAX_WALKED_LISTS else _looks_regular(text, shape)):
+        if lists > _MAX_WALKED_LISTS or self._body.count(b"[") != lists:
+            # There may be more lists in the body than this tensor's, so its own text is looked at.
+            (text,) = self._texts(key, 1)
+            if text.count(b"[") != lists or not _looks_regular(text, shape):
+                raise _Unsure
+        elif not _is_regular(value, shape):
             raise _Unsure
         return tensor.reshape(shape)
 

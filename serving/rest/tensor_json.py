@@ -6,6 +6,7 @@ Source: TF Serving util/json_tensor.cc at 2.20.0 with RapidJSON v1.1.0's PrettyW
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,16 @@ def regression_results(results: Sequence[float]) -> str:
 
 def float_text(value: float) -> str:
     """A float32: 6 digits if they read back equal, else 9; `.0` if it would look like an integer."""
+    long = f"{value:.9g}"
+    digits = long.lstrip("-0.")
+    # All nine of a number below 1. Half a step between two float32 is at most 60 of the ninth digit's units, so six
+    # digits that are further away than that read back as another number, and need not be tried.
+    if len(digits) == 9 and "061" <= digits[6:] <= "939" and digits.isdigit() and "." in long:
+        return long
+    if len(long) <= 6:  # no more than six digits: the same text
+        return _pointed(long)
     short = f"{value:.6g}"
-    return _pointed(short if _FLOAT32.unpack(_FLOAT32.pack(float(short)))[0] == value else f"{value:.9g}")
+    return _pointed(short if _FLOAT32.unpack(_FLOAT32.pack(float(short)))[0] == value else long)
 
 
 def float_texts(values: Array) -> list[str]:
@@ -136,7 +145,7 @@ def _row_texts(alias: str, tensor: Array, around: int) -> list[str]:
     """The text of each slice along dimension 0, arrays on one line; `around`: how many levels enclose a slice."""
     level = _values(alias, tensor, around + tensor.ndim - 1)
     for index in range(tensor.ndim - 1, 0, -1):
-        size, count = tensor.shape[index], int(np.prod(tensor.shape[:index], dtype=np.int64))
+        size, count = tensor.shape[index], math.prod(tensor.shape[:index])
         level = [f"[{', '.join(level[i * size : (i + 1) * size])}]" for i in range(count)]
     return level
 
