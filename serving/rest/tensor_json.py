@@ -24,6 +24,8 @@ _INDENT = "    "
 _FLOAT32 = struct.Struct("f")
 # Fewer are printed one by one.
 _MIN_TOGETHER = 48
+# Digits that a float32 needs at most, and that are tried first.
+_DIGITS, _FEW_DIGITS = 9, 6
 # More than half the distance between two float32, relative and for subnormal ones.
 _STEP, _LEAST_STEP = 2.0**-22, 1e-44
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
@@ -73,9 +75,9 @@ def float_text(value: float) -> str:
     digits = long.lstrip("-0.")
     # All nine of a number below 1. Half a step between two float32 is at most 60 of the ninth digit's units, so six
     # digits that are further away than that read back as another number, and need not be tried.
-    if len(digits) == 9 and "061" <= digits[6:] <= "939" and digits.isdigit() and "." in long:
+    if len(digits) == _DIGITS and "061" <= digits[_FEW_DIGITS:] <= "939" and digits.isdigit() and "." in long:
         return long
-    if len(long) <= 6:  # no more than six digits: the same text
+    if len(long) <= _FEW_DIGITS:  # the same text
         return _pointed(long)
     short = f"{value:.6g}"
     return _pointed(short if _FLOAT32.unpack(_FLOAT32.pack(float(short)))[0] == value else long)
