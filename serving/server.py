@@ -123,10 +123,11 @@ class Server:
                 await self._stopping.wait()
                 log.info("stopping: finishing the requests in flight")
         finally:
+            if self._poller:
+                self._poller.stop()
             self._core.begin_stop()
             await transports.stop()
-            for part in (self._poller, self._source):
-                getattr(part, "stop", lambda: None)()
+            getattr(self._source, "stop", lambda: None)()
             self._core.stop()
 
     def request_stop(self) -> None:

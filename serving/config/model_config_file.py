@@ -55,9 +55,11 @@ class ModelConfigFilePoller:
         try:
             self._reload(config)
         except ServingError as error:
-            log.error(  # noqa: TRY400 - the same
-                "PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message
-            )
+            # A stop breaks off a reload that waits for models, which is no failure of the file.
+            if not self._stopped.is_set():
+                log.error(  # noqa: TRY400 - the same
+                    "PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message
+                )
 
     def _run(self) -> None:
         while not self._stopped.is_set():

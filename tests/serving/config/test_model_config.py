@@ -14,7 +14,7 @@ from serving.config.config_checks import (
 )
 from serving.config.model_config import ModelConfig, ModelServerConfig
 from serving.config.model_config_file import ModelConfigFilePoller, read_models_config
-from serving.errors import ServingError, Unknown
+from serving.errors import ServingError, Unavailable, Unknown
 from serving.sources.version_policy import All, Latest, Specific
 
 MODEL = 'model_config_list { config { name: "m" base_path: "/m" model_platform: "tensorflow" %s } }'
@@ -241,6 +241,19 @@ def test_the_file_is_read_again_and_its_errors_are_logged(write, caplog):
             strict=True,
         )
     ]
+
+
+def test_a_reload_that_a_stop_breaks_off_is_no_error(write, caplog):
+    """Nothing is wrong with the file."""
+    poller = ModelConfigFilePoller(write(MODEL % ""), 1, lambda _: stop())
+
+    def stop():
+        poller.stop()
+        raise Unavailable("The server is stopping.")
+
+    poller.poll()
+
+    assert [] == caplog.records
 
 
 def test_the_poller_begins_at_once_and_goes_on(write):
