@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
+    from serving.config.ssl_config import SslConfig
     from serving.exchange import HttpHandler, RpcHandler
-    from serving.grpc.credentials import Credentials
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
     from serving.plane.data_plane import DataPlane
@@ -68,32 +68,27 @@ class Transports:
 
         options = self._options
         processes = TransportProcesses(
-            options.transport_processes, self._rpc_methods(), self._rest_handler(), self._credentials()
+            options.transport_processes, self._rpc_methods(), self._rest_handler(), self._ssl_config()
         )
         rest_port = 0 if options.rest_api_port == options.grpc_port else options.rest_api_port
         await processes.start(options.host, options.grpc_port, options.grpc_socket_path, rest_port)
         self._open.append(processes)
 
     def _grpc(self) -> Transport:
-        lookup, credentials = self._rpc_methods().get, self._credentials()
+        lookup, ssl_config = self._rpc_methods().get, self._ssl_config()
         if self._options.grpc_transport == "grpcio":
             from serving.grpc.grpcio_transport import GrpcioTransport
 
             arguments = dict(self._options.grpc_channel_arguments)
-            return GrpcioTransport(lookup, credentials=credentials, channel_arguments=arguments)
+            return GrpcioTransport(lookup, ssl_config=ssl_config, channel_arguments=arguments)
         from serving.grpc.grpc_transport import GrpcTransport
 
-        return GrpcTransport(lookup, ssl_context=credentials.ssl_context() if credentials else None)
+        return GrpcTransport(lookup, ssl_context=ssl_config.ssl_context() if ssl_config else None)
 
-    def _credentials(self) -> Credentials | None:
+    def _ssl_config(self) -> SslConfig | None:
         from serving.config.ssl_config import read_ssl_config
 
-        config = read_ssl_config(self._options.ssl_config_file)
-        if config is None:
-            return None
-        from serving.grpc.credentials import Credentials
-
-        return Credentials(config.server_key, config.server_cert, config.custom_ca, config.client_verify)
+        return read_ssl_config(self._options.ssl_config_file)
 
     def _rpc_methods(self) -> dict[str, RpcHandler]:
         from serving.grpc.services import Health, ModelService, PredictionService

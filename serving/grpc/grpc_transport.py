@@ -33,7 +33,7 @@ class GrpcTransport:
       max_message_bytes: Of a request after decompression, and of an answer.
       max_buffered_bytes: Of all requests in flight and all answers that wait for their readers together; beyond it
         requests are refused with RESOURCE_EXHAUSTED. A compressed message is briefly there twice.
-      ssl_context: With ALPN h2 (serving/grpc/credentials.py); None: no TLS.
+      ssl_context: With ALPN h2 (serving/config/ssl_config.py); None: no TLS.
       limits: What a connection may take.
       reuse_port: Several processes may listen on the port.
     """

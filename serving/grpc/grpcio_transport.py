@@ -18,8 +18,8 @@ from serving.grpc.grpc_status import cut_message
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from serving.config.ssl_config import SslConfig
     from serving.exchange import Headers, RpcHandler, RpcLookup
-    from serving.grpc.credentials import Credentials
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class GrpcioTransport:
     Args:
       lookup: From a method's path to what answers it.
       max_message_bytes: Of a request and of an answer.
-      credentials: For TLS; None: none.
+      ssl_config: For TLS; None: none.
       reuse_port: Several processes may listen on the port; else two servers would each answer some of the requests.
       channel_arguments: Passed on to gRPC core.
     """
@@ -74,12 +74,12 @@ class GrpcioTransport:
         lookup: RpcLookup,
         *,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        credentials: Credentials | None = None,
+        ssl_config: SslConfig | None = None,
         reuse_port: bool = False,
         channel_arguments: Mapping[str, int | str] | None = None,
     ) -> None:
         self._lookup = lookup
-        self._credentials = credentials
+        self._ssl_config = ssl_config
         self._options = [
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", max_message_bytes),
@@ -114,9 +114,9 @@ class GrpcioTransport:
 
     def _open(self, address: str) -> int:
         log.info("Running gRPC ModelServer at %s ...", address)
-        if self._credentials is None:
+        if self._ssl_config is None:
             return int(self._server.add_insecure_port(address))
-        return int(self._server.add_secure_port(address, _server_credentials(self._credentials)))
+        return int(self._server.add_secure_port(address, _server_credentials(self._ssl_config)))
 
 
 class _Generic(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio has no types
@@ -170,10 +170,10 @@ def _pair(name: bytes, value: bytes) -> tuple[str, str | bytes]:
     return name.decode(), value if name.endswith(b"-bin") else value.decode("latin-1")
 
 
-def _server_credentials(credentials: Credentials) -> Any:
-    credentials.ssl_context()  # gRPC core says nothing of what is wrong with a PEM
+def _server_credentials(ssl_config: SslConfig) -> Any:
+    ssl_config.ssl_context()  # gRPC core says nothing of what is wrong with a PEM
     return grpc.ssl_server_credentials(
-        [(credentials.server_key.encode(), credentials.server_cert.encode())],
-        root_certificates=credentials.custom_ca.encode() or None,
-        require_client_auth=credentials.client_verify,
+        [(ssl_config.server_key.encode(), ssl_config.server_cert.encode())],
+        root_certificates=ssl_config.custom_ca.encode() or None,
+        require_client_auth=ssl_config.client_verify,
     )

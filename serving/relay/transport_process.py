@@ -13,7 +13,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from serving import event_loop
-from serving.grpc.credentials import Credentials
+from serving.config.ssl_config import SslConfig
 from serving.grpc.grpc_transport import GrpcTransport
 from serving.relay.relay_client import RelayClient
 from serving.rest.http_limits import HttpLimits
@@ -59,11 +59,11 @@ async def _serve(stream: socket.socket) -> None:
 
 
 async def _start(client: RelayClient, settings: dict[str, Any]) -> tuple[GrpcTransport, HttpTransport]:
-    credentials = settings["credentials"]
+    ssl_config = settings["ssl_config"]
     grpc = GrpcTransport(
         client.lookup,
         max_buffered_bytes=settings["max_buffered_bytes"],
-        ssl_context=Credentials(**credentials).ssl_context() if credentials else None,
+        ssl_context=SslConfig(**ssl_config).ssl_context() if ssl_config else None,
     )
     await grpc.serve(_sockets(settings["grpc"]))
     rest = HttpTransport(client.http, HttpLimits(max_buffered_bytes=settings["max_buffered_bytes"]))

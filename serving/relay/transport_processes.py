@@ -18,8 +18,8 @@ from serving.relay.transport_process_handle import TransportProcessHandle, start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from serving.config.ssl_config import SslConfig
     from serving.exchange import HttpHandler, RpcHandler
-    from serving.grpc.credentials import Credentials
 
 log = logging.getLogger(__name__)
 _START_S = 60.0
@@ -40,33 +40,33 @@ class TransportProcesses:
       count: How many.
       methods: What answers RPCs, here.
       http: What answers HTTP, here.
-      credentials: For TLS of gRPC; None: none.
+      ssl_config: For TLS of gRPC; None: none.
     """
 
     def __init__(
-        self, count: int, methods: Mapping[str, RpcHandler], http: HttpHandler, credentials: Credentials | None
+        self, count: int, methods: Mapping[str, RpcHandler], http: HttpHandler, ssl_config: SslConfig | None
     ) -> None:
         self._count = count
         self._methods = methods
         self._http = http
-        self._credentials = credentials
+        self._ssl_config = ssl_config
         self._keepers: list[_Keeper] = []
         self._unix_path = ""
 
     async def start(self, host: str | None, grpc_port: int, unix_path: str, rest_port: int) -> None:
         """Opens what is not 0 and not empty, and returns when all processes take connections.
 
-        Raises: InvalidArgument, Unavailable: a port or path is taken, or the credentials are none; Internal: a process
+        Raises: InvalidArgument, Unavailable: a port or path is taken, or the ssl_config is none; Internal: a process
           did not start. Nothing is left open then.
         """
-        if self._credentials:
-            self._credentials.ssl_context()
+        if self._ssl_config:
+            self._ssl_config.ssl_context()
         listeners = open_listeners(
             self._count, host=host, grpc_port=grpc_port, unix_path=unix_path, rest_port=rest_port
         )
         self._unix_path = unix_path
         settings = {
-            "credentials": asdict(self._credentials) if self._credentials else None,
+            "ssl_config": asdict(self._ssl_config) if self._ssl_config else None,
             "max_buffered_bytes": max(MAX_BUFFERED_BYTES // self._count, MAX_MESSAGE_BYTES),
         }
         self._keepers = [_Keeper(each, self._methods, self._http, settings) for each in listeners]

@@ -10,8 +10,8 @@ import grpc
 import pytest
 import uvloop
 
+from serving.config.ssl_config import SslConfig
 from serving.errors import Code, InvalidArgument
-from serving.grpc.credentials import Credentials
 from serving.grpc.grpc_transport import GrpcTransport
 from serving.grpc.grpcio_transport import GrpcioTransport
 
@@ -155,4 +155,4 @@ def credentials(tmp_path_factory):
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     cert = (folder / "cert.pem").read_text()
-    return Credentials((folder / "key.pem").read_text(), cert, custom_ca=cert)
+    return SslConfig((folder / "key.pem").read_text(), cert, custom_ca=cert)

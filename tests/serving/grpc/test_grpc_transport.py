@@ -185,7 +185,7 @@ def test_a_taken_port_is_refused_in_upstreams_words(server, kind):
 def test_tls(start, credentials, kind):
     """With a certificate of our own."""
     own = kind != "grpcio"
-    options = {"ssl_context": credentials.ssl_context()} if own else {"credentials": credentials}
+    options = {"ssl_context": credentials.ssl_context()} if own else {"ssl_config": credentials}
     loop_of = uvloop.new_event_loop if kind == "own on uvloop" else asyncio.new_event_loop
     with start(GrpcTransport if own else GrpcioTransport, loop_of=loop_of, **options) as running:
         roots = grpc.ssl_channel_credentials(credentials.custom_ca.encode())

@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from serving import event_loop
+from serving.config.ssl_config import SslConfig
 from serving.errors import Internal, ServingError
 from serving.exchange import HttpResponse
-from serving.grpc.credentials import Credentials
 from serving.relay import transport_process_handle, transport_processes
 from serving.relay.transport_processes import TransportProcesses
 
@@ -59,7 +59,7 @@ def test_a_process_that_does_not_start_is_an_error(monkeypatch, free_port):
 @pytest.mark.parametrize("path", ["", "/nowhere/at/all.sock"])
 def test_what_cannot_be_opened_is_refused_in_upstreams_words(path, free_port):
     """Wrong keys, or a socket in no folder; no process is started."""
-    credentials = None if path else Credentials("no key", "no certificate")
+    credentials = None if path else SslConfig("no key", "no certificate")
 
     async def run():
         with pytest.raises(ServingError, match=r"^Failed to BuildAndStart gRPC server$"):
