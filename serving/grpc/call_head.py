@@ -44,6 +44,9 @@ class CallHead:
 
 def parse_head(head: RequestHead, max_size: int) -> CallHead:
     """Reads headers of at most `max_size`; raises nothing."""
+    if head.is_cut:
+        text = f"received metadata size exceeds limit ({head.size} vs. {max_size})"
+        return CallHead("", error=ServingError(text, Code.RESOURCE_EXHAUSTED))
     fields = dict(head.headers)
     method = fields.get(b":path", b"").decode("latin-1")
     content_type = fields.get(b"content-type", b"")
@@ -52,16 +55,12 @@ def parse_head(head: RequestHead, max_size: int) -> CallHead:
     if fields[b":method"] != b"POST":
         return CallHead(method, http_status=405)
     try:
-        return _call_head(method, head, fields, max_size)
+        return _call_head(method, head, fields)
     except ServingError as error:
         return CallHead(method, error=error)
 
 
-def _call_head(method: str, head: RequestHead, fields: dict[bytes, bytes], max_size: int) -> CallHead:
-    if head.size > max_size:
-        raise ServingError(
-            f"received metadata size exceeds limit ({head.size} vs. {max_size})", Code.RESOURCE_EXHAUSTED
-        )
+def _call_head(method: str, head: RequestHead, fields: dict[bytes, bytes]) -> CallHead:
     encoding = fields.get(b"grpc-encoding", IDENTITY)
     if encoding != IDENTITY and encoding not in ENCODINGS:
         raise Unimplemented(f"Compression algorithm '{encoding.decode('latin-1')}' is not supported")

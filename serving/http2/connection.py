@@ -60,7 +60,7 @@ class Connection:
         self.is_ready = False
         self.is_over = False
         self._make_stream = make_stream
-        self._decoder = HeaderDecoder(limits.max_header_list_size)
+        self._decoder = HeaderDecoder(limits.max_header_list_size, limits.max_header_block)
         self._known_head = self._decoder.known
         self._completed: list[Stream] = []
         self._rest = b""

@@ -26,13 +26,21 @@ _texts: dict[bytes, bytes] = {}
 class HpackDecoder:
     """One connection's table, of the default size.
 
+    Args:
+      max_list_size: The largest header list decoded, names and values and 32 bytes each.
+      max_kept: What of it is kept; headers beyond that are decoded, so that the table stays in step, and dropped.
+
     Attributes:
       changes: Grows with every change of the table.
+      list_size: Of the last block's list, whatever was kept of it.
     """
 
-    def __init__(self, max_list_size: int) -> None:
+    def __init__(self, max_list_size: int, max_kept: int | None = None) -> None:
         self.changes = 0
+        self.list_size = 0
         self._max_list_size = max_list_size
+        self._max_kept = max_list_size if max_kept is None else min(max_kept, max_list_size)
+        self._most_dropped = max_list_size - self._max_kept
         self._entries: deque[Field] = deque()
         self._size = 0
         self._max_size = _MAX_TABLE_SIZE
@@ -40,7 +48,7 @@ class HpackDecoder:
     def decode(self, block: bytes) -> list[Field]:
         """The headers of a block. Raises HPACKError or IndexError; the table is of no use then."""
         headers: list[Field] = []
-        at, end, left = 0, len(block), self._max_list_size
+        at, end, left = 0, len(block), self._max_kept
         while at < end:
             first = block[at]
             if first & 0x80:
@@ -57,9 +65,11 @@ class HpackDecoder:
                 if first & 0x40:
                     self._add(field)
             left -= len(field[0]) + len(field[1]) + _FIELD_OVERHEAD
-            if left < 0:
+            if left >= 0:
+                headers.append(field)
+            elif -left > self._most_dropped:
                 raise OversizedHeaderListError(f"headers of more than {self._max_list_size} bytes")
-            headers.append(field)
+        self.list_size = self._max_kept - left
         return headers
 
     def _entry(self, index: int) -> Field:

@@ -15,8 +15,9 @@ class Limits:
       connection_window: Bytes that all streams of a connection together may send ahead.
       max_frame_size: The largest DATA frame taken; those of headers are at most max_header_block bytes, and others
         16,384, whatever is set here.
-      max_header_list_size: The largest header list taken, names and values and 32 bytes each.
-      max_header_block: The largest compressed header block, CONTINUATION frames included.
+      max_header_list_size: Names and values and 32 bytes each; a request that has more is refused.
+      max_header_block: The largest header block read at all, as it is sent (CONTINUATION frames included) and decoded;
+        what is beyond ends the connection, since its later headers could not be decoded without it.
       max_continuations: CONTINUATION frames of one header block.
       preface_timeout_s: From the connection to its preface and SETTINGS.
       keepalive_time_s: Silence after which the server pings. Source: gRPC core's GRPC_ARG_KEEPALIVE_TIME_MS.
@@ -34,7 +35,7 @@ class Limits:
     connection_window: int = 1 << 24
     max_frame_size: int = 1 << 20
     max_header_list_size: int = 1 << 14
-    max_header_block: int = 1 << 16
+    max_header_block: int = 1 << 18
     max_continuations: int = 32
     preface_timeout_s: float = 20.0
     keepalive_time_s: float = 7200.0

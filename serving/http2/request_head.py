@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _PSEUDO = (b":method", b":scheme", b":path", b":authority")
 _CONNECTION_SPECIFIC = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
-_FIELD_OVERHEAD = 32
 _COLON = ord(":")
 _wrong_name = re.compile(rb"[\x00-\x20A-Z\x7f-\xff]").search
 _wrong_value = re.compile(rb"[\x00\r\n]").search
@@ -27,19 +26,21 @@ class RequestHead:
 
     Attributes:
       headers: As received, pseudo headers included.
-      size: Names, values and 32 bytes for each.
-      well_formed: Whether they make a request.
+      size: Names, values and 32 bytes for each, of all that were received.
+      is_cut: Whether there were more than are allowed: the last ones are missing.
+      well_formed: Whether they make a request, as far as is known.
       content_length: Or None.
       parsed: Whatever the layer above keeps with it.
     """
 
-    __slots__ = ("content_length", "headers", "parsed", "size", "well_formed")
+    __slots__ = ("content_length", "headers", "is_cut", "parsed", "size", "well_formed")
 
-    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]], size: int, *, is_cut: bool = False) -> None:
         self.headers = headers
-        self.size = sum(len(name) + len(value) for name, value in headers) + _FIELD_OVERHEAD * len(headers)
-        self.content_length = _content_length(headers)
-        self.well_formed = self.content_length != -1 and _is_request(headers)
+        self.size = size
+        self.is_cut = is_cut
+        self.content_length = None if is_cut else _content_length(headers)
+        self.well_formed = is_cut or (self.content_length != -1 and _is_request(headers))
         self.parsed: Any = None
 
 

@@ -1,6 +1,7 @@
 """What clients of gRPC may expect, through grpcio's own client."""
 
 import asyncio
+import re
 import socket
 import struct
 import threading
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import grpc
+import hpack
 import pytest
 import uvloop
 
@@ -249,7 +251,7 @@ def test_a_message_larger_than_allowed_is_refused(start):
         assert bytes(100_000) == ask(running, "Echo", bytes(100_000))
 
 
-@pytest.mark.parametrize("size", [17_000, 60_000])
+@pytest.mark.parametrize("size", [17_000, 60_000, 200_000])
 def test_too_much_metadata_fails_its_own_call_alone(start, size):
     """Though it comes in one frame, and others are in flight on the connection."""
     metadata = [(f"key-{number}", "x" * 1000) for number in range(size // 1050)]
@@ -261,6 +263,29 @@ def test_too_much_metadata_fails_its_own_call_alone(start, size):
         running.call(running.methods.held.pop().reply, b"answer")
 
         assert b"answer" == held.result()
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_metadata_is_read_up_to_a_hard_limit_which_ends_the_connection(server, indexed):
+    """In CONTINUATIONs; the headers that follow are still understood, though they refer to what was refused."""
+    peer = Raw(server.transport.port)
+    encoder = hpack.Encoder()
+    known = {b":method": b"POST", b":scheme": b"http", b":path": ECHO_PATH, b"content-type": b"application/grpc"}
+
+    def call(number, extra):
+        headers = [hpack.NeverIndexedHeaderTuple(*pair) for pair in {**known, **extra}.items()]
+        block = encoder.encode({**known, **extra}.items() if indexed else headers)
+        return frames.header_frames(number, block, 0, 16_384) + frames.frame(frames.DATA, 1, number, bytes(5))
+
+    peer.send(call(1, {b"x-%d" % n: b"y" * 1000 for n in range(200)}))
+    first = peer.answer(1)
+    peer.send(call(3, {b"x-199": b"y" * 1000}))
+
+    assert (b"8", b"0") == (first[b"grpc-status"], peer.status(3))
+    assert re.fullmatch(rb"received metadata size exceeds limit \(20\d{4} vs. 16384\)", first[b"grpc-message"])
+    peer.send(call(5, {b"x-%d" % n: b"z" * 1000 for n in range(300)}))
+    assert frames.GOAWAY == list(peer.frames())[-1][0]
+    peer.close()
 
 
 def test_memory_held_for_requests_is_bounded(start):

@@ -18,7 +18,7 @@ LISTS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 @given(st.lists(st.one_of(LISTS, st.sampled_from([50, 100, 4096])), max_size=30))
 def test_a_kept_block_says_what_a_decoder_would_say(steps):
     """Through entries added, evicted and tables resized; a number is a new size of the table."""
-    encoder, plain, kept = hpack.Encoder(), hpack.Decoder(), HeaderDecoder(1 << 16)
+    encoder, plain, kept = hpack.Encoder(), hpack.Decoder(), HeaderDecoder(1 << 16, 1 << 16)
     for step in steps:
         if isinstance(step, int):
             # The library's encoder forgets a size that is set to what it is.
@@ -36,9 +36,24 @@ def _is_plain(block):
     return all(byte & 0x80 for byte in block)
 
 
+@settings(deadline=None)
+@given(st.lists(LISTS, max_size=30))
+def test_what_is_cut_of_a_list_is_still_in_the_table(lists):
+    """The blocks after it mean what they would have meant."""
+    encoder, cutting = hpack.Encoder(), HeaderDecoder(500, 1 << 16)
+    for headers in lists:
+        size = sum(len(name) + len(value) + 32 for name, value in headers)
+        block = encoder.encode(headers)
+        head = cutting.known(block) or cutting.decode(block)
+
+        assert (size, size > 500) == (head.size, head.is_cut)
+        assert head.headers == headers[: len(head.headers)]
+        assert head.is_cut or len(head.headers) == len(headers)
+
+
 def test_a_block_that_is_sent_again_is_decoded_once():
     """The same object, then."""
-    encoder, decoder = hpack.Encoder(), HeaderDecoder(1 << 14)
+    encoder, decoder = hpack.Encoder(), HeaderDecoder(1 << 14, 1 << 16)
     headers = [(b":path", b"/s/m"), (b"x", b"y")]
     decoder.decode(encoder.encode(headers))
     block = encoder.encode(headers)
@@ -72,6 +87,6 @@ def test_any_bytes_mean_what_the_hpack_package_says(parts):
 def test_damaged_blocks_end_the_connection(block):
     """The table is out of step from there on."""
     with pytest.raises(ConnectionFailure) as caught:
-        HeaderDecoder(1 << 14).decode(block)
+        HeaderDecoder(1 << 14, 1 << 16).decode(block)
 
     assert ErrorCode.COMPRESSION_ERROR == caught.value.code
