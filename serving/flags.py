@@ -117,7 +117,9 @@ FLAGS: tuple[Flag, ...] = (
     Flag("per_process_gpu_memory_fraction", "float", 0.0, f"{_IGNORED} it concerns GPUs."),
     _string("saved_model_tags", "serve", "Tags of the meta graph to load, with commas between."),
     _string(
-        "grpc_channel_arguments", "", "Arguments name=value for grpcio, with commas between; --grpc_transport=grpcio."
+        "grpc_channel_arguments",
+        "",
+        "Arguments of gRPC core, name=value with commas between; --grpc_transport=own takes those that are limits.",
     ),
     _int32("grpc_max_threads", 4 * _CPUS, "How many gRPC requests run at a time."),
     _on("enable_model_warmup", "Replay a version's recorded requests before it becomes available."),

@@ -68,7 +68,7 @@ class ServerOptions:
     # Requests that run at a time, for each transport.
     rest_api_num_threads: int = 4 * _CPUS
     grpc_max_threads: int = 4 * _CPUS
-    # "own", or "grpcio", which alone takes channel arguments and ALTS.
+    # "own", or "grpcio", which alone takes every channel argument, and ALTS.
     grpc_transport: str = "own"
     grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
     # Processes that share the ports and hand requests to this one, which has the models; 0: it does it all.

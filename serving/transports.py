@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
     from serving.config.ssl_config import SslConfig
     from serving.exchange import HttpHandler, RpcHandler
+    from serving.grpc.channel_arguments import TransportArguments
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.options import ServerOptions
     from serving.plane.data_plane import DataPlane
     from serving.relay.transport_processes import TransportProcesses
     from serving.rest.http_transport import HttpTransport
+
+log = logging.getLogger(__name__)
 
 
 class Readiness(Protocol):
@@ -68,7 +72,11 @@ class Transports:
 
         options = self._options
         processes = TransportProcesses(
-            options.transport_processes, self._rpc_methods(), self._rest_handler(), self._ssl_config()
+            options.transport_processes,
+            self._rpc_methods(),
+            self._rest_handler(),
+            self._ssl_config(),
+            self._channel_arguments(),
         )
         rest_port = 0 if options.rest_api_port == options.grpc_port else options.rest_api_port
         await processes.start(options.host, options.grpc_port, options.grpc_socket_path, rest_port)
@@ -83,7 +91,21 @@ class Transports:
             return GrpcioTransport(lookup, ssl_config=ssl_config, channel_arguments=arguments)
         from serving.grpc.grpc_transport import GrpcTransport
 
-        return GrpcTransport(lookup, ssl_context=ssl_config.ssl_context() if ssl_config else None)
+        ssl_context = ssl_config.ssl_context() if ssl_config else None
+        return GrpcTransport(lookup, ssl_context=ssl_context, arguments=self._channel_arguments())
+
+    def _channel_arguments(self) -> TransportArguments:
+        from serving.grpc.channel_arguments import transport_arguments, unknown_arguments
+
+        arguments = dict(self._options.grpc_channel_arguments)
+        for name in unknown_arguments(arguments):
+            log.warning(
+                "grpc_channel_arguments: %s=%s has no effect with --grpc_transport=own, use --grpc_transport=grpcio "
+                "if it is needed",
+                name,
+                arguments[name],
+            )
+        return transport_arguments(arguments)
 
     def _ssl_config(self) -> SslConfig | None:
         from serving.config.ssl_config import read_ssl_config

@@ -19,10 +19,17 @@ class CallServices:
     """Look-up, limits, deadlines, and the header blocks of answers, each written once."""
 
     def __init__(
-        self, lookup: RpcLookup, *, max_message_bytes: int, max_buffered_bytes: int, max_header_list_size: int
+        self,
+        lookup: RpcLookup,
+        *,
+        max_message_bytes: int,
+        max_answer_bytes: int,
+        max_buffered_bytes: int,
+        max_header_list_size: int,
     ) -> None:
         self.lookup = lookup
         self.max_message_bytes = max_message_bytes
+        self.max_answer_bytes = max_answer_bytes
         self.max_header_list_size = max_header_list_size
         self.budget = ByteBudget(max_buffered_bytes)
         self.deadlines = Deadlines()

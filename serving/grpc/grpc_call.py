@@ -62,8 +62,8 @@ class GrpcCall(Stream):
             return
         services = self._services
         size = len(message)
-        if size > services.max_message_bytes:
-            text = f"SERVER: Sent message larger than max ({size} vs. {services.max_message_bytes})"
+        if size > services.max_answer_bytes:
+            text = f"SERVER: Sent message larger than max ({size} vs. {services.max_answer_bytes})"
             self.fail(Code.RESOURCE_EXHAUSTED, text, trailing_metadata)
             return
         self._close()

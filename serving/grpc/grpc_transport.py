@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from serving.errors import InvalidArgument
 from serving.grpc.call_services import CallServices
+from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_call import GrpcCall
-from serving.http2.limits import Limits
 from serving.http2.server import Http2Server
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_MESSAGE_BYTES = 2**31 - 1
 MAX_BUFFERED_BYTES = 2**32
 
 
@@ -30,32 +29,30 @@ class GrpcTransport:
 
     Args:
       lookup: From a method's path to what answers it.
-      max_message_bytes: Of a request after decompression, and of an answer.
       max_buffered_bytes: Of all requests in flight and all answers that wait for their readers together; beyond it
         requests are refused with RESOURCE_EXHAUSTED. A compressed message is briefly there twice.
       ssl_context: With ALPN h2 (serving/config/ssl_config.py); None: no TLS.
-      limits: What a connection may take.
-      reuse_port: Several processes may listen on the port.
+      arguments: What else it was told.
     """
 
     def __init__(
         self,
         lookup: RpcLookup,
         *,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
         max_buffered_bytes: int = MAX_BUFFERED_BYTES,
         ssl_context: ssl.SSLContext | None = None,
-        limits: Limits | None = None,
-        reuse_port: bool = False,
+        arguments: TransportArguments | None = None,
     ) -> None:
-        limits = limits or Limits()
+        arguments = arguments or TransportArguments()
+        limits = arguments.limits
         self._services = CallServices(
             lookup,
-            max_message_bytes=max_message_bytes,
+            max_message_bytes=arguments.max_message_bytes,
+            max_answer_bytes=arguments.max_answer_bytes,
             max_buffered_bytes=max_buffered_bytes,
             max_header_list_size=limits.max_header_list_size,
         )
-        self._reuse_port = reuse_port
+        self._reuse_port = arguments.reuse_port
         self._server = Http2Server(partial(GrpcCall, self._services), limits, ssl_context)
 
     @property

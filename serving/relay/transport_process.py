@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from serving import event_loop
 from serving.config.ssl_config import SslConfig
+from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_transport import GrpcTransport
+from serving.http2.limits import Limits
 from serving.relay.relay_client import RelayClient
 from serving.rest.http_limits import HttpLimits
 from serving.rest.http_transport import HttpTransport
@@ -59,11 +61,12 @@ async def _serve(stream: socket.socket) -> None:
 
 
 async def _start(client: RelayClient, settings: dict[str, Any]) -> tuple[GrpcTransport, HttpTransport]:
-    ssl_config = settings["ssl_config"]
+    ssl_config, arguments = settings["ssl_config"], settings["grpc_arguments"]
     grpc = GrpcTransport(
         client.lookup,
         max_buffered_bytes=settings["max_buffered_bytes"],
         ssl_context=SslConfig(**ssl_config).ssl_context() if ssl_config else None,
+        arguments=TransportArguments(**{**arguments, "limits": Limits(**arguments["limits"])}),
     )
     await grpc.serve(_sockets(settings["grpc"]))
     rest = HttpTransport(client.http, HttpLimits(max_buffered_bytes=settings["max_buffered_bytes"]))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.errors import Internal
-from serving.grpc.grpc_transport import MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES
+from serving.grpc.channel_arguments import MAX_MESSAGE_BYTES
+from serving.grpc.grpc_transport import MAX_BUFFERED_BYTES
 from serving.relay.listeners import Listeners, open_listeners
 from serving.relay.transport_process_handle import TransportProcessHandle, start_transport_process
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from serving.config.ssl_config import SslConfig
     from serving.exchange import HttpHandler, RpcHandler
+    from serving.grpc.channel_arguments import TransportArguments
 
 log = logging.getLogger(__name__)
 _START_S = 60.0
@@ -41,15 +43,22 @@ class TransportProcesses:
       methods: What answers RPCs, here.
       http: What answers HTTP, here.
       ssl_config: For TLS of gRPC; None: none.
+      arguments: What gRPC is told besides.
     """
 
     def __init__(
-        self, count: int, methods: Mapping[str, RpcHandler], http: HttpHandler, ssl_config: SslConfig | None
+        self,
+        count: int,
+        methods: Mapping[str, RpcHandler],
+        http: HttpHandler,
+        ssl_config: SslConfig | None,
+        arguments: TransportArguments,
     ) -> None:
         self._count = count
         self._methods = methods
         self._http = http
         self._ssl_config = ssl_config
+        self._arguments = arguments
         self._keepers: list[_Keeper] = []
         self._unix_path = ""
 
@@ -67,6 +76,7 @@ class TransportProcesses:
         self._unix_path = unix_path
         settings = {
             "ssl_config": asdict(self._ssl_config) if self._ssl_config else None,
+            "grpc_arguments": asdict(self._arguments),
             "max_buffered_bytes": max(MAX_BUFFERED_BYTES // self._count, MAX_MESSAGE_BYTES),
         }
         self._keepers = [_Keeper(each, self._methods, self._http, settings) for each in listeners]

@@ -59,6 +59,7 @@ def test_calls_at_random(steps, window):
     services = CallServices(
         {"/echo": respond, "/fail": respond, "/raise": respond}.get,
         max_message_bytes=9_999,
+        max_answer_bytes=9_999,
         max_buffered_bytes=30_000,
         max_header_list_size=1 << 14,
     )

@@ -16,6 +16,7 @@ import pytest
 import uvloop
 
 from serving.errors import InvalidArgument
+from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_transport import GrpcTransport
 from serving.grpc.grpcio_transport import GrpcioTransport
 from serving.http2 import frames
@@ -24,6 +25,11 @@ from serving.http2.limits import Limits
 
 ECHO = "/t.Test/Echo"
 ECHO_PATH = b"/t.Test/Echo"
+
+
+def limited(**limits):
+    """Arguments for a transport with other limits."""
+    return TransportArguments(replace(Limits(), **limits))
 
 
 def ask(running, method, message=b"", timeout=20, **kwargs):
@@ -241,7 +247,9 @@ def test_a_stop_waits_no_longer_than_its_grace(start):
 
 def test_a_message_larger_than_allowed_is_refused(start):
     """Before it is sent, if it is plain; while it is unpacked, if not. An answer, too."""
-    with start(GrpcTransport, max_message_bytes=100_000) as running:
+    with start(
+        GrpcTransport, arguments=TransportArguments(max_message_bytes=100_000, max_answer_bytes=100_000)
+    ) as running:
         plain = refusal(running, "Echo", bytes(100_001))
         packed = refusal(running, "Echo", bytes(10_000_000), compression=grpc.Compression.Gzip)
         answer = refusal(running, "Big", b"100001")
@@ -328,7 +336,7 @@ def test_a_thousand_idle_connections_are_kept(server):
 
 def test_a_client_without_a_preface_is_cut_off(start):
     """However slowly it talks."""
-    with start(GrpcTransport, limits=replace(Limits(), preface_timeout_s=0.5)) as running:
+    with start(GrpcTransport, arguments=limited(preface_timeout_s=0.5)) as running:
         slow = socket.create_connection(("127.0.0.1", running.transport.port), timeout=10)
         slow.sendall(b"PRI * ")
         while slow.recv(1000):
@@ -338,8 +346,9 @@ def test_a_client_without_a_preface_is_cut_off(start):
 
 def test_a_client_that_never_ends_its_handshake_is_cut_off(start, credentials):
     """TLS makes it no slower."""
-    limits = replace(Limits(), preface_timeout_s=0.5)
-    with start(GrpcTransport, limits=limits, ssl_context=credentials.ssl_context()) as running:
+    with start(
+        GrpcTransport, arguments=limited(preface_timeout_s=0.5), ssl_context=credentials.ssl_context()
+    ) as running:
         slow = socket.create_connection(("127.0.0.1", running.transport.port), timeout=10)
         slow.sendall(b"\x16\x03")
         while slow.recv(1000):
@@ -349,8 +358,7 @@ def test_a_client_that_never_ends_its_handshake_is_cut_off(start, credentials):
 
 def test_a_silent_client_is_asked_and_then_cut_off(start):
     """A dead one does not answer the PING."""
-    limits = replace(Limits(), keepalive_time_s=0.5, keepalive_timeout_s=0.5)
-    with start(GrpcTransport, limits=limits) as running:
+    with start(GrpcTransport, arguments=limited(keepalive_time_s=0.5, keepalive_timeout_s=0.5)) as running:
         peer = Raw(running.transport.port)
 
         assert any(kind == frames.PING and not flags for kind, flags, _, _ in peer.frames())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_transport import GrpcTransport
 from serving.http2.frames import DEFAULT_MAX_FRAME_SIZE
 from serving.http2.limits import Limits
@@ -42,7 +43,9 @@ def port():
     # h2spec takes this for the largest frame, whatever the server's settings say.
     limits = Limits(max_frame_size=DEFAULT_MAX_FRAME_SIZE)
     loop = asyncio.new_event_loop()
-    transport = GrpcTransport({"/s/echo": lambda call: call.reply(call.message)}.get, limits=limits)
+    transport = GrpcTransport(
+        {"/s/echo": lambda call: call.reply(call.message)}.get, arguments=TransportArguments(limits)
+    )
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     asyncio.run_coroutine_threadsafe(transport.start("127.0.0.1", 0), loop).result(10)

@@ -10,6 +10,7 @@ from serving import event_loop
 from serving.config.ssl_config import SslConfig
 from serving.errors import Internal, ServingError
 from serving.exchange import HttpResponse
+from serving.grpc.channel_arguments import TransportArguments
 from serving.relay import transport_process_handle, transport_processes
 from serving.relay.transport_processes import TransportProcesses
 
@@ -23,7 +24,7 @@ def http(request, answer):
 
 def processes(count=1, credentials=None):
     """With nothing but that."""
-    return TransportProcesses(count, {}, http, credentials)
+    return TransportProcesses(count, {}, http, credentials, TransportArguments())
 
 
 async def ask(port):

@@ -254,12 +254,13 @@ def test_a_port_of_another_such_server_is_taken(server, start, taken, message):
 
 
 def test_a_unix_socket(start, tmp_path):
-    """All processes listen on it; it is gone afterwards."""
+    """All processes listen on it, and keep to their arguments; it is gone afterwards."""
     path = tmp_path / "grpc.sock"
-    server = start(f"--grpc_socket_path={path}").ready()
+    server = start(f"--grpc_socket_path={path}", "--grpc_channel_arguments=grpc.max_receive_message_length=500").ready()
     server.target = f"unix:{path}"
 
     assert "OK" == server.predict("half", {"x": tensor("float32", [1.0])}).code
+    assert "RESOURCE_EXHAUSTED" == server.predict("half", {"x": tensor("float32", [1.0] * 1000)}).code
     server.process.terminate()
     assert 0 == server.exit_code()
     assert not path.exists()
