@@ -9,7 +9,7 @@ import importlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from serving.servables.unlocked_callable import make_callable
+from serving.servables.unlocked_calls import import_graph, make_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,9 +60,10 @@ class PrivateSession:
 
     def __init__(self, graph_def: bytes, config: bytes) -> None:
         self._api: Any = importlib.import_module(MODULE)
-        self._graph = _import_graph(self._api, graph_def)
+        self._graph = self._api.PyGraph()
         self._session = _new_session(self._api, self._graph, config)
         weakref.finalize(self, _delete, self._api, self._session).atexit = False
+        import_graph(self._api, self._session, self._graph, graph_def)
         # Later runs only look: the graph never grows.
         self._api.ExtendSession(self._session)
         self._operations: dict[str, Any] | None = None
@@ -111,17 +112,6 @@ class _Callable:
     def __call__(self, arrays: list[Array]) -> list[Any]:
         values: list[Any] = self._run(self._session, self._handle, arrays, None)
         return values
-
-
-def _import_graph(api: Any, graph_def: bytes) -> Any:
-    graph, options = api.PyGraph(), api.TF_NewImportGraphDefOptions()
-    buffer = api.TF_NewBufferFromString(graph_def)
-    try:
-        api.TF_DeleteImportGraphDefResults(api.TF_GraphImportGraphDefWithResults(graph, buffer, options))
-    finally:
-        api.TF_DeleteBuffer(buffer)
-        api.TF_DeleteImportGraphDefOptions(options)
-    return graph
 
 
 def _new_session(api: Any, graph: Any, config: bytes) -> Any:

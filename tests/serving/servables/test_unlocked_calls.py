@@ -1,4 +1,4 @@
-"""Callables made without Python's global lock: that it works, that it lets others run, and what stands in for it."""
+"""TensorFlow without Python's global lock: that it works, that it lets others run, and what stands in for it."""
 
 import importlib
 import time
@@ -9,11 +9,12 @@ import pytest
 from tensorflow.core.framework import graph_pb2, types_pb2
 
 from serving.errors import Code, ServingError
-from serving.servables import private_session, unlocked_callable
+from serving.servables import private_session, unlocked_calls
 from serving.servables.tensorflow_errors import serving_errors
 from serving.servables.tensorflow_session import open_session
 
 NODES = 2000
+FAIR = 0.25
 
 
 def graph(count=NODES):
@@ -34,15 +35,18 @@ def answer(session):
 
 
 def test_this_tensorflow_has_what_it_takes():
-    """The mangled name in its library, and pointers where pybind11 keeps them."""
-    assert unlocked_callable.library(importlib.import_module(private_session.MODULE)) is not None
+    """The names in its libraries, and pointers where pybind11, a session and a PyGraph keep them."""
+    raw = open_session(graph())._raw
+
+    assert unlocked_calls.library(importlib.import_module(private_session.MODULE)) is not None
+    assert unlocked_calls.graph_pointer(raw._session, raw._graph)
 
 
-@pytest.mark.parametrize("locked", [False, True])
-def test_a_callable_made_either_way_answers_the_same(monkeypatch, locked):
-    """Without the lock, and with it where a TensorFlow lacks the function."""
-    if locked:
-        monkeypatch.setattr(unlocked_callable, "library", lambda _api: None)
+@pytest.mark.parametrize("lacking", [None, "library", "graph_pointer"])
+def test_a_session_made_either_way_answers_the_same(monkeypatch, lacking):
+    """Without the lock, and with it where a TensorFlow lacks the functions or keeps its pointers elsewhere."""
+    if lacking:
+        monkeypatch.setattr(unlocked_calls, lacking, lambda *_: None)
     session = open_session(graph())
 
     assert [NODES + 1] == answer(session)
@@ -52,15 +56,27 @@ def test_a_callable_made_either_way_answers_the_same(monkeypatch, locked):
 def test_other_threads_run_while_a_callable_is_made():
     """This one gets processor time meanwhile; with the lock held it would get none."""
     session = open_session(graph())
+
+    assert shared(lambda: session.callable(["x:0"], [f"y{NODES - 1}:0"])) > FAIR
+    session.close()
+
+
+def test_other_threads_run_while_a_graph_is_read():
+    """As above."""
+    raw, graph_def = private_session.PrivateSession(b"", b""), graph(5 * NODES)
+
+    assert shared(lambda: unlocked_calls.import_graph(raw._api, raw._session, raw._graph, graph_def)) > FAIR
+
+
+def shared(call):
+    """How much processor time this thread gets for each second that `call` takes on another."""
     with ThreadPoolExecutor(1) as executor:
-        making = executor.submit(timed, lambda: session.callable(["x:0"], [f"y{NODES - 1}:0"]))
+        making = executor.submit(timed, call)
         started = time.thread_time()
         while not making.done():
             pass
         mine = time.thread_time() - started
-
-    assert mine > making.result() / 4
-    session.close()
+    return mine / making.result()
 
 
 def timed(call):
@@ -68,6 +84,16 @@ def timed(call):
     started = time.thread_time()
     call()
     return time.thread_time() - started
+
+
+def test_what_cannot_be_read_raises_tensorflows_own_error():
+    """With its code, and nothing of the graph stays."""
+    bad = graph_pb2.GraphDef.FromString(graph(1))
+    bad.node.add(name="bad", op="AddV2", input=["y0", "gone"]).attr["T"].type = types_pb2.DT_FLOAT
+    with pytest.raises(ServingError, match="Node 'bad': Unknown input node 'gone'") as caught:
+        open_session(bad.SerializeToString())
+
+    assert Code.INVALID_ARGUMENT is caught.value.code
 
 
 def test_what_cannot_be_made_raises_tensorflows_own_error():
