@@ -125,6 +125,10 @@ class BatchQueue:
         """Whether nothing waits."""
         return not self._batches[0].tasks
 
+    def deadline(self) -> float:
+        """Until when somebody waits for what is in it; see Batch.deadline."""
+        return max(batch.deadline() for batch in self._batches)
+
     def num_enqueued_tasks(self) -> int:
         """Tasks, or pieces of them, that wait."""
         return sum(len(batch.tasks) for batch in self._batches)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from serving.errors import ServingError
+from serving.errors import Code, ResourceExhausted, ServingError
 
 Array = NDArray[Any]
 # Tensors by name, or what went wrong; exactly one of the two.
 Done = Callable[["dict[str, Array] | None", "ServingError | None"], None]
 
 
-@dataclass
+class Client(Protocol):
+    """Who asks; `cancelled`: nobody waits for the answer any more."""
+
+    cancelled: bool
+
+
+@dataclass(slots=True)
 class BatchTask:
     """One call of a session that waits for others.
 
@@ -27,15 +32,23 @@ class BatchTask:
       done: Called once, on a batch thread.
       deadline: On time.monotonic()'s clock, in seconds; None: never.
       enqueued_at: The same clock.
+      client: None: somebody waits for as long as the deadline says.
     """
-
-    __slots__ = ("deadline", "done", "enqueued_at", "feeds", "size")
 
     feeds: Mapping[str, Array]
     size: int
     done: Done
     deadline: float | None
     enqueued_at: float
+    client: Client | None = None
+
+    def unwanted(self, now: float) -> ServingError | None:
+        """Why nobody waits for its answer any more; None: somebody does."""
+        if self.client is not None and self.client.cancelled:
+            return ServingError("The client has gone", Code.CANCELLED)
+        if self.deadline is not None and self.deadline <= now:
+            return ResourceExhausted("Run() timeout exceeded while waiting in batching queue")
+        return None
 
 
 @dataclass
@@ -54,5 +67,5 @@ class Batch:
         self.size += task.size
 
     def deadline(self) -> float:
-        """That of the most patient task; infinity if one has none."""
-        return max(math.inf if task.deadline is None else task.deadline for task in self.tasks)
+        """That of the most patient task; infinity if one has none, its negative if there is no task."""
+        return max((math.inf if task.deadline is None else task.deadline for task in self.tasks), default=-math.inf)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from serving.batching.batch_queue import queue_options
-from serving.batching.batch_task import Batch, BatchTask, Done
+from serving.batching.batch_task import Batch, BatchTask, Client, Done
 from serving.batching.merge import batch_size_of, merge_inputs, round_to_lowest_allowed_batch_size, split_outputs
 from serving.batching.run_pace import RunPace
 from serving.batching.split_input_task import split_input_task
-from serving.errors import ResourceExhausted, ServingError, from_exception
+from serving.errors import ServingError, from_exception
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 log = logging.getLogger(__name__)
 # Every distinct output_filter makes a queue; beyond this many the oldest one in which nothing waits goes.
 MAX_QUEUES = 256
+_LEAST_S = 0.001
 _Key = tuple[tuple[tuple[str, int], ...], tuple[str, ...]]
 
 
@@ -102,14 +103,20 @@ class BatchingSession:
         return outputs
 
     def submit(
-        self, feeds: Mapping[str, Array], fetches: Sequence[str], done: Done, deadline: float | None = None
+        self,
+        feeds: Mapping[str, Array],
+        fetches: Sequence[str],
+        done: Done,
+        deadline: float | None = None,
+        client: Client | None = None,
     ) -> None:
         """The same without blocking; returns within microseconds.
 
         Args:
           done: Called once, on a batch thread, with values by tensor name or an error: FailedPrecondition,
-            ResourceExhausted, what the session says. It must not block.
+            ResourceExhausted, CANCELLED, what the session says. It must not block.
           deadline: On time.monotonic()'s clock, in seconds.
+          client: If it has gone, or the deadline has passed, when the batch is run, the call is left out of it.
         Raises: InvalidArgument for feeds that cannot be batched, Unavailable for a full queue; `done` is not called
           then.
         """
@@ -117,7 +124,7 @@ class BatchingSession:
         size = batch_size_of(feeds)
         for _ in feeds:
             self._metrics.input_batch_size.add(size)
-        queue.schedule(BatchTask(feeds, size, done, deadline, time.monotonic()))
+        queue.schedule(BatchTask(feeds, size, done, deadline, time.monotonic(), client))
 
     def adds_nothing(self, rows: int) -> bool:
         """Whether a task of so many rows would not be padded, cut or refused: run at once it is answered the same.
@@ -136,7 +143,7 @@ class BatchingSession:
         self._metrics.wrapped_run_count.increment()
 
     def close(self) -> None:
-        """Answers what waits, then closes the wrapped session."""
+        """Answers what waits, then closes the wrapped session; a batch that hangs is left behind."""
         with self._lock:
             queues = list(self._queues.values())
         for queue in queues:
@@ -179,7 +186,15 @@ class BatchingSession:
             del self._queues[oldest]
 
     def _process_batch(self, fetches: Sequence[str], batch: Batch, pace: RunPace) -> None:
-        """Runs the batch on this thread and answers each task."""
+        """Runs the batch on this thread and answers each task.
+
+        Upstream runs a batch whole, unless the time of all its tasks is up.
+        """
+        now = time.monotonic()
+        self._queuing_latency.add_all([(now - task.enqueued_at) * 1e6 for task in batch.tasks])
+        batch = _wanted(batch, now)
+        if not batch.tasks:
+            return
         try:
             outputs = self._run(fetches, batch, pace)
         except Exception as error:  # noqa: BLE001 - it is the answer of every task
@@ -189,7 +204,6 @@ class BatchingSession:
             _answer(task, own, None)
 
     def _run(self, fetches: Sequence[str], batch: Batch, pace: RunPace) -> list[dict[str, Array]]:
-        timeout_s = self._time_left(batch)
         size = round_to_lowest_allowed_batch_size(self._parameters.allowed_batch_sizes, batch.size)
         self._metrics.padding_size.cell(str(size)).add(size - batch.size)
         self._metrics.processed_batch_size.add(size)
@@ -199,22 +213,30 @@ class BatchingSession:
         self._metrics.wrapped_run_count.increment()
         started = time.monotonic()
         try:
-            outputs = self._wrapped.run(feeds, fetches, pace.limit(timeout_s))
+            outputs = self._wrapped.run(feeds, fetches, pace.limit(_time_left(batch, started)))
         finally:
             pace.ran(time.monotonic() - started)
         return split_outputs(outputs, [task.size for task in batch.tasks], size)
 
-    def _time_left(self, batch: Batch) -> float | None:
-        """Seconds until the last of the tasks' deadlines; None if one has none.
 
-        Raises: ResourceExhausted if all have passed.
-        """
-        now = time.monotonic()
-        self._queuing_latency.add_all([(now - task.enqueued_at) * 1e6 for task in batch.tasks])
-        deadline = batch.deadline()
-        if deadline <= now:
-            raise ResourceExhausted("Run() timeout exceeded while waiting in batching queue")
-        return None if deadline == math.inf else deadline - now
+def _wanted(batch: Batch, now: float) -> Batch:
+    """The batch without those tasks for whose answer nobody waits any more; they are told so."""
+    refusals = [task.unwanted(now) for task in batch.tasks]
+    if not any(refusals):
+        return batch
+    wanted = Batch()
+    for task, refusal in zip(batch.tasks, refusals, strict=True):
+        if refusal is None:
+            wanted.add(task, batch.opened_at)
+        else:
+            _answer(task, None, refusal)
+    return wanted
+
+
+def _time_left(batch: Batch, now: float) -> float | None:
+    """Seconds until the last of the tasks' deadlines; None if one has none."""
+    deadline = batch.deadline()
+    return None if deadline == math.inf else max(deadline - now, _LEAST_S)
 
 
 def _fail(batch: Batch, error: ServingError) -> None:

@@ -107,7 +107,7 @@ class SharedBatchScheduler:
                 self._limits.pop(threading.current_thread(), None)
             while not self._is_surplus():
                 if found := self._take():
-                    self._limits[threading.current_thread()] = found[1].deadline() + GRACE_S
+                    self._limits[threading.current_thread()] = found[0].batch_begins(found[1])
                     self._watch_for_stuck_threads()
                     return found
                 if self._stopped:
@@ -124,7 +124,6 @@ class SharedBatchScheduler:
             if not handle.queue.is_empty():
                 self._active.append(handle)
             if batch is not None:
-                handle.running += 1
                 self._pass_the_clock_on()
                 return handle, batch
         return None
@@ -181,7 +180,8 @@ class QueueHandle:
     def __init__(self, scheduler: SharedBatchScheduler, queue: BatchQueue, process_batch: ProcessBatch) -> None:
         self.queue = queue
         self.process_batch = process_batch
-        self.running = 0
+        # For each thread that runs a batch of it, when the batch's callers have given up.
+        self.running: dict[threading.Thread, float] = {}
         self._scheduler = scheduler
         self._drained = threading.Event()
 
@@ -199,16 +199,25 @@ class QueueHandle:
             return self.queue.num_enqueued_tasks()
 
     def close(self) -> None:
-        """Takes nothing more, runs what waits without further delay and blocks until that is done."""
+        """Takes nothing more, runs what waits without further delay and blocks until that is done.
+
+        A batch that hangs is left behind when its last caller has given up.
+        """
         with self._scheduler.wake:
             self.queue.closed = True
             self._note_if_drained()
             self._scheduler.wake.notify()
-        self._drained.wait()
+            until = max([self.queue.deadline() + GRACE_S, *self.running.values()])
+        self._drained.wait(None if until == math.inf else max(0.0, until - time.monotonic()))
+
+    def batch_begins(self, batch: Batch) -> float:
+        """Counts a batch that this thread runs; the scheduler's lock is held. Returns when it will hang."""
+        limit = self.running[threading.current_thread()] = batch.deadline() + GRACE_S
+        return limit
 
     def batch_is_done(self) -> None:
-        """Counts a batch as done; the scheduler's lock is held."""
-        self.running -= 1
+        """Counts this thread's batch as done; the scheduler's lock is held."""
+        del self.running[threading.current_thread()]
         self._note_if_drained()
 
     def _note_if_drained(self) -> None:

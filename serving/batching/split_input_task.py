@@ -35,6 +35,7 @@ def split_input_task(task: BatchTask, sizes: Sequence[int]) -> list[BatchTask]:
             barrier.piece(index),
             task.deadline,
             task.enqueued_at,
+            task.client,
         )
         for index, (size, end) in enumerate(zip(sizes, accumulate(sizes), strict=True))
     ]

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -339,11 +340,45 @@ def test_a_batch_whose_tasks_have_all_waited_too_long_is_not_run(make):
     assert [[0]] == wrapped.batches
 
 
+def test_what_nobody_waits_for_any_more_is_left_out_of_its_batch(make):
+    """Its time is up, or its client has gone; a client that has not is answered."""
+    wrapped, answers, late, gone = Doubler(), Answers(), Answers(), Answers()
+    session = make(wrapped)
+    hold(session, wrapped)
+    client, leaver = SimpleNamespace(cancelled=False), SimpleNamespace(cancelled=False)
+    session.submit(x(1), ["y:0"], answers, None, client)
+    session.submit(x(2), ["y:0"], late, time.monotonic())
+    session.submit(x(3, 4), ["y:0"], gone, None, leaver)
+    session.submit(x(5), ["y:0"], answers)
+    leaver.cancelled = True
+    wrapped.gate.set()
+
+    assert [[2], [10]] == answers.wait(2)
+    assert [None] == late.wait(1) == gone.wait(1)
+    assert [Code.RESOURCE_EXHAUSTED, Code.CANCELLED] == [late.errors[0].code, gone.errors[0].code]
+    assert [[0], [1, 5]] == wrapped.batches
+
+
+def test_the_pieces_of_a_large_call_are_left_out_when_its_client_has_gone(make):
+    """It is answered once."""
+    wrapped, gone = Doubler(), Answers()
+    session = make(
+        wrapped, max_batch_size=5, enable_large_batch_splitting=True, max_execution_batch_size=2, max_enqueued_batches=9
+    )
+    held = hold(session, wrapped)
+    session.submit(x(1, 2, 3), ["y:0"], gone, None, SimpleNamespace(cancelled=True))
+    wrapped.gate.set()
+
+    assert [[0]] == held.wait(1)
+    assert [None] == gone.wait(1)
+    assert [[0]] == wrapped.batches
+
+
 def test_a_batch_may_take_as_long_as_its_most_patient_task(make):
     """One without a deadline makes it unlimited."""
     wrapped, answers = Doubler(), Answers()
     session = make(wrapped)
-    for patience in ((-1, 50, 10), (50, None)):
+    for patience in ((10, 50, 20), (50, None)):
         hold(session, wrapped)
         now = time.monotonic()
         for seconds in patience:
@@ -451,6 +486,26 @@ def test_closing_answers_what_waits_and_then_closes_the_session(make):
     assert wrapped.closed
     with pytest.raises(Unavailable, match=r"is closed$"):
         session.run(x(1), ["y:0"])
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_closing_waits_for_a_batch_that_hangs_only_as_long_as_its_callers_do(make, patient):
+    """The running batch and what waits behind it; a call without a deadline is waited for."""
+    wrapped = Doubler()
+    session = make(wrapped)
+    deadline = time.monotonic() + 0.2
+    wrapped.gate.clear()
+    session.submit(x(1), ["y:0"], Answers(), deadline)
+    assert wrapped.started.acquire(timeout=LIMIT_S)
+    session.submit(x(2), ["y:0"], Answers(), None if patient else deadline)
+    closing = threading.Thread(target=session.close)
+    closing.start()
+
+    closing.join(0.5 if patient else LIMIT_S)
+    assert (patient, not patient) == (closing.is_alive(), wrapped.closed)
+    wrapped.gate.set()
+    closing.join(LIMIT_S)
+    assert wrapped.closed
 
 
 def test_closing_the_scheduler_answers_what_waits(make):
