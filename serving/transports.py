@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from serving.byte_budget import ByteBudget
+
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
     from serving.config.ssl_config import SslConfig
@@ -45,6 +47,7 @@ class Transports:
         self._options = options
         self._metrics = metrics
         self._readiness = readiness
+        self._budget = ByteBudget()
         self._open: list[Transport | HttpTransport | TransportProcesses] = []
         self._stopping = False
 
@@ -92,7 +95,7 @@ class Transports:
         from serving.grpc.grpc_transport import GrpcTransport
 
         ssl_context = ssl_config.ssl_context() if ssl_config else None
-        return GrpcTransport(lookup, ssl_context=ssl_context, arguments=self._channel_arguments())
+        return GrpcTransport(lookup, budget=self._budget, ssl_context=ssl_context, arguments=self._channel_arguments())
 
     def _channel_arguments(self) -> TransportArguments:
         from serving.grpc.channel_arguments import transport_arguments, unknown_arguments
@@ -127,7 +130,7 @@ class Transports:
     def _rest(self) -> HttpTransport:
         from serving.rest.http_transport import HttpTransport
 
-        return HttpTransport(self._rest_handler())
+        return HttpTransport(self._rest_handler(), budget=self._budget)
 
     def _rest_handler(self) -> HttpHandler:
         from serving.monitoring.prometheus_exporter import generate_page

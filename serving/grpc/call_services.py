@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from serving.errors import Code
 from serving.grpc.deadlines import Deadlines
 from serving.grpc.grpc_status import status_block
-from serving.http2.byte_budget import ByteBudget
 
 if TYPE_CHECKING:
+    from serving.byte_budget import ByteBudget
     from serving.exchange import Headers, RpcLookup
 
 _MAX_KEPT = 1024
@@ -24,14 +24,14 @@ class CallServices:
         *,
         max_message_bytes: int,
         max_answer_bytes: int,
-        max_buffered_bytes: int,
+        budget: ByteBudget,
         max_header_list_size: int,
     ) -> None:
         self.lookup = lookup
         self.max_message_bytes = max_message_bytes
         self.max_answer_bytes = max_answer_bytes
         self.max_header_list_size = max_header_list_size
-        self.budget = ByteBudget(max_buffered_bytes)
+        self.budget = budget
         self.deadlines = Deadlines()
         self._trailers: dict[Headers, bytes] = {}
         self._failures: dict[tuple[Code, str, Headers], bytes] = {}

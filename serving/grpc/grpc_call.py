@@ -137,6 +137,23 @@ class GrpcCall(Stream):
         except ServingError as error:
             self.fail(error.code, error.message)
 
+    @property
+    def received(self) -> int:
+        """What is held of the message."""
+        return self._held
+
+    def too_slow(self) -> None:
+        """Says so, as if there were a deadline for it."""
+        if not self._is_open:
+            super().too_slow()
+            return
+        limits = self.connection.limits
+        self.fail(
+            Code.DEADLINE_EXCEEDED,
+            f"The request came too slowly: less than {limits.min_body_bytes} bytes in {limits.body_s:g} s; send it "
+            "faster or in smaller parts",
+        )
+
     def completed(self) -> None:
         """Hands the call up."""
         if not self._is_open:

@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from serving.byte_budget import ByteBudget
 from serving.errors import InvalidArgument
 from serving.grpc.call_services import CallServices
 from serving.grpc.channel_arguments import TransportArguments
@@ -21,16 +22,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_BUFFERED_BYTES = 2**32
-
 
 class GrpcTransport:
     """Unary gRPC on a port and a unix socket; on the event loop that starts it.
 
     Args:
       lookup: From a method's path to what answers it.
-      max_buffered_bytes: Of all requests in flight and all answers that wait for their readers together; beyond it
-        requests are refused with RESOURCE_EXHAUSTED. A compressed message is briefly there twice.
+      budget: Of all requests in flight and all answers that wait for their readers together; beyond it requests are
+        refused with RESOURCE_EXHAUSTED. A compressed message is briefly there twice.
       ssl_context: With ALPN h2 (serving/config/ssl_config.py); None: no TLS.
       arguments: What else it was told.
     """
@@ -39,7 +38,7 @@ class GrpcTransport:
         self,
         lookup: RpcLookup,
         *,
-        max_buffered_bytes: int = MAX_BUFFERED_BYTES,
+        budget: ByteBudget | None = None,
         ssl_context: ssl.SSLContext | None = None,
         arguments: TransportArguments | None = None,
     ) -> None:
@@ -49,7 +48,7 @@ class GrpcTransport:
             lookup,
             max_message_bytes=arguments.max_message_bytes,
             max_answer_bytes=arguments.max_answer_bytes,
-            max_buffered_bytes=max_buffered_bytes,
+            budget=budget or ByteBudget(),
             max_header_list_size=limits.max_header_list_size,
         )
         self._reuse_port = arguments.reuse_port

@@ -80,6 +80,11 @@ class Connection:
         """Whether new streams are refused."""
         return self.is_over or self._goaway_at not in (None, frames.MAX_WINDOW)
 
+    @property
+    def is_inside_frame(self) -> bool:
+        """Whether a frame other than DATA, or a header block, has begun and not ended."""
+        return self._block is not None or bool(self._rest)
+
     # What the owner calls.
 
     def receive(self, data: bytes) -> None:

@@ -20,6 +20,10 @@ class Limits:
         what is beyond ends the connection, since its later headers could not be decoded without it.
       max_continuations: CONTINUATION frames of one header block.
       preface_timeout_s: From the connection to its preface and SETTINGS.
+      body_s: A stretch of time in which a request that is being received must bring `min_body_bytes`, or end; a header
+        block, too. Not counted is time in which the server itself was too busy to read.
+      min_body_bytes: 1 KiB/s with these values. Streams that share a connection are judged one by one only if it does
+        not bring that much for each of them.
       keepalive_time_s: Silence after which the server pings. Source: gRPC core's GRPC_ARG_KEEPALIVE_TIME_MS.
       keepalive_timeout_s: From that ping to the end of the connection if nothing comes.
       min_ping_interval_s: Pings of a client come no faster than this while streams are open.
@@ -38,6 +42,8 @@ class Limits:
     max_header_block: int = 1 << 18
     max_continuations: int = 32
     preface_timeout_s: float = 20.0
+    body_s: float = 30.0
+    min_body_bytes: int = 30 << 10
     keepalive_time_s: float = 7200.0
     keepalive_timeout_s: float = 20.0
     min_ping_interval_s: float = 300.0

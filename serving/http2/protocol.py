@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from serving.http2.connection import Connection
 from serving.http2.errors import ErrorCode
+from serving.http2.slow_bodies import SlowBodies
 
 if TYPE_CHECKING:
     from serving.http2.sender import Sender
@@ -35,6 +36,8 @@ class Http2Protocol(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._is_awake = True
+        self._received = 0
+        self._slow_bodies = SlowBodies(server.limits, self.made_at)
         self.connection = Connection(server.make_stream, server.limits, self._wake)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,6 +57,7 @@ class Http2Protocol(asyncio.Protocol):
         """Takes in all of it before anything is answered."""
         self.asked_at = None
         self.heard_at = self._server.now()
+        self._received += len(data)
         self._is_awake = True
         self.connection.receive(data)
         self.flush()
@@ -110,8 +114,9 @@ class Http2Protocol(asyncio.Protocol):
             self._transport.abort()
 
     def check(self, now: float) -> None:
-        """Ends what is dead: no preface in time, or silence after a PING."""
+        """Ends what is dead: no preface in time, a request that does not come on, or silence after a PING."""
         limits, connection = self._server.limits, self.connection
+        self._slow_bodies.check(connection, self._received, now)
         silent = now - self.heard_at
         if not connection.is_ready:
             if now - self.made_at > limits.preface_timeout_s:

@@ -122,7 +122,7 @@ class Http2Server:
         for protocol in list(self.connections):
             protocol.check(now)
         assert self._loop is not None
-        self._check_handle = self._loop.call_later(_CHECK_INTERVAL_S, self._check)
+        self._check_handle = self._loop.call_later(min(_CHECK_INTERVAL_S, self.limits.body_s / 2), self._check)
 
     async def _goodbye(self, timeout_s: float) -> None:
         for protocol in self.connections:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from serving.http2.errors import ErrorCode
+
 if TYPE_CHECKING:
     from serving.http2.connection import Connection
     from serving.http2.request_head import RequestHead
@@ -39,6 +41,15 @@ class Stream:
 
     def data_received(self, data: bytes, start: int, stop: int) -> None:
         """data[start:stop] is the next piece of the body."""
+
+    @property
+    def received(self) -> int:
+        """How many bytes of the body have come; the layer that takes them counts them."""
+        return 0
+
+    def too_slow(self) -> None:
+        """The rest of the request is not waited for: whatever is answered ends the stream."""
+        self.connection.reset(self, ErrorCode.CANCEL)
 
     def completed(self) -> None:
         """The request is whole, and everything that was read together with it is taken in."""

@@ -13,12 +13,12 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from serving import event_loop
+from serving.byte_budget import ByteBudget
 from serving.config.ssl_config import SslConfig
 from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_transport import GrpcTransport
 from serving.http2.limits import Limits
 from serving.relay.relay_client import RelayClient
-from serving.rest.http_limits import HttpLimits
 from serving.rest.http_transport import HttpTransport
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def _serve(stream: socket.socket) -> None:
         level=settings["log_level"], format="%(asctime)s %(levelname).1s %(name)s[%(process)d]: %(message)s"
     )
     client.methods = frozenset(settings["methods"])
-    client.max_waiting_bytes = settings["max_buffered_bytes"]
+    client.max_waiting_bytes = settings["max_held_bytes"]
     grpc, rest = await _start(client, settings)
     client.listening()
     grace_s = await client.drain
@@ -62,14 +62,15 @@ async def _serve(stream: socket.socket) -> None:
 
 async def _start(client: RelayClient, settings: dict[str, Any]) -> tuple[GrpcTransport, HttpTransport]:
     ssl_config, arguments = settings["ssl_config"], settings["grpc_arguments"]
+    budget = ByteBudget(settings["max_held_bytes"])
     grpc = GrpcTransport(
         client.lookup,
-        max_buffered_bytes=settings["max_buffered_bytes"],
+        budget=budget,
         ssl_context=SslConfig(**ssl_config).ssl_context() if ssl_config else None,
         arguments=TransportArguments(**{**arguments, "limits": Limits(**arguments["limits"])}),
     )
     await grpc.serve(_sockets(settings["grpc"]))
-    rest = HttpTransport(client.http, HttpLimits(max_buffered_bytes=settings["max_buffered_bytes"]))
+    rest = HttpTransport(client.http, budget=budget)
     for listening in _sockets(settings["rest"]):
         await rest.serve(listening)
     return grpc, rest

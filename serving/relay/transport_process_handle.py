@@ -81,7 +81,7 @@ async def start_transport_process(
     """Starts one that takes connections from the listeners.
 
     Args:
-      settings: What it must know besides: `ssl_config` or None, `grpc_arguments`, `max_buffered_bytes`.
+      settings: What it must know besides: `ssl_config` or None, `grpc_arguments`, `max_held_bytes`.
       on_end: Called when its stream has ended.
     """
     ours, theirs = socket.socketpair()

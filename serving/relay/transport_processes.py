@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving.byte_budget import MAX_HELD_BYTES
 from serving.errors import Internal
 from serving.grpc.channel_arguments import MAX_MESSAGE_BYTES
-from serving.grpc.grpc_transport import MAX_BUFFERED_BYTES
+from serving.grpc.message_reader import PREFIX_SIZE
 from serving.relay.listeners import Listeners, open_listeners
 from serving.relay.transport_process_handle import TransportProcessHandle, start_transport_process
 
@@ -34,8 +35,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 class TransportProcesses:
     """`start`, then `stop`; on the event loop's thread.
 
-    Memory of requests and of answers that wait for their readers is bounded as in one process, by MAX_BUFFERED_BYTES
-    for gRPC and as much for HTTP, shared out evenly; yet every process may have one message of the largest size.
+    Memory of requests and of answers that wait for their readers is bounded as in one process, by MAX_HELD_BYTES,
+    shared out evenly; yet every process may have one message of the largest size.
     Between each process and this one there are besides at most frame_writer.MAX_UNSENT_BYTES and one message.
 
     Args:
@@ -77,7 +78,7 @@ class TransportProcesses:
         settings = {
             "ssl_config": asdict(self._ssl_config) if self._ssl_config else None,
             "grpc_arguments": asdict(self._arguments),
-            "max_buffered_bytes": max(MAX_BUFFERED_BYTES // self._count, MAX_MESSAGE_BYTES),
+            "max_held_bytes": max(MAX_HELD_BYTES // self._count, MAX_MESSAGE_BYTES + PREFIX_SIZE),
         }
         self._keepers = [_Keeper(each, self._methods, self._http, settings) for each in listeners]
         started = await asyncio.gather(*(keeper.start() for keeper in self._keepers))

@@ -10,12 +10,14 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from serving.body_clock import BodyClock
 from serving.exchange import HttpRequest, HttpResponse
 from serving.rest.chunked_body import ChunkedBody
 from serving.rest.http_head import CHUNKED, MAX_HEAD_BYTES, Head, Refused, may_become_head, parse_head
 from serving.rest.http_response import encoded, page
 
 if TYPE_CHECKING:
+    from serving.byte_budget import ByteBudget
     from serving.exchange import HttpHandler
     from serving.rest.http_limits import HttpLimits
 
@@ -32,15 +34,15 @@ class Connections:
 
     Attributes:
       open: Those that there are.
-      buffered: Bytes of bodies that are being received or answered.
+      budget: Has the bytes of bodies that are being received or answered.
     """
 
-    def __init__(self, handler: HttpHandler, limits: HttpLimits) -> None:
+    def __init__(self, handler: HttpHandler, limits: HttpLimits, budget: ByteBudget) -> None:
         self.handler = handler
         self.limits = limits
+        self.budget = budget
         self.loop = asyncio.get_running_loop()
         self.open: set[HttpConnection] = set()
-        self.buffered = 0
         self.stopping = False
         self.emptied = asyncio.Event()
         self._heads: dict[bytes, Head] = {}
@@ -58,9 +60,8 @@ class Connections:
 
     def reserve(self, size: int) -> None:
         """Counts bytes of a body. Raises Refused when there are too many."""
-        if self.buffered + size > self.limits.max_buffered_bytes:
-            raise Refused(413)
-        self.buffered += size
+        if not self.budget.take(size):
+            raise Refused(503)
 
 
 class _Exchange:
@@ -94,6 +95,8 @@ class HttpConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._received = 0
         self._chunks: ChunkedBody | None = None
+        self._clock: BodyClock | None = None  # of the body, and what had come of it when its stretch began
+        self._mark = 0
         self._continue_due = False
         self._handing = False  # inside _advance: answers are not written yet
         self._last = False  # no further request is read
@@ -117,7 +120,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forgets everything; answers that come later are dropped."""
         self._transport = None
-        self._shared.buffered -= self._received + sum(exchange.size for exchange in self._waiting)
+        self._shared.budget.give_back(self._received + sum(exchange.size for exchange in self._waiting))
         self._waiting.clear()
         self._data, self._body, self._received, self._chunks = b"", [], 0, None
         self._shared.open.discard(self)
@@ -152,6 +155,8 @@ class HttpConnection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Ends what took too long."""
+        if self._head is not None and not (self._paused or self._full or self._continue_due):
+            self._hold_to_pace(now)
         if now < self._deadline or self._transport is None:
             return
         if self._full:
@@ -160,6 +165,15 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
         else:
             self._refuse(408)
+
+    def _hold_to_pace(self, now: float) -> None:
+        """Refuses a body that does not come on."""
+        if self._clock is None:
+            self._clock, self._mark = BodyClock(self._limits.body_s, now), self._received
+        elif self._clock.is_over(now):
+            came, self._mark = self._received - self._mark, self._received
+            if came < self._limits.min_body_bytes:
+                self._refuse(408)
 
     def _wait_at_most(self, seconds: float) -> None:
         self._deadline = self._shared.loop.time() + seconds
@@ -170,11 +184,7 @@ class HttpConnection(asyncio.Protocol):
     def _set_deadline(self) -> None:
         if self._full or self._lingering:
             return
-        if self._paused:
-            self._deadline = _NEVER
-        elif self._head is not None:
-            self._wait_at_most(self._limits.body_s)
-        elif self._waiting or self._last:
+        if self._paused or self._head is not None or self._waiting or self._last:
             self._deadline = _NEVER
         elif self._at >= len(self._data):
             self._wait_at_most(self._limits.idle_s)
@@ -240,6 +250,8 @@ class HttpConnection(asyncio.Protocol):
         self._head, self._at = head, end
         if head.length > self._limits.max_body_bytes:
             raise Refused(413)
+        if head.length > self._shared.budget.left:
+            raise Refused(503)
         if head.length == CHUNKED:
             self._chunks = ChunkedBody()
         elif not head.length:
@@ -271,10 +283,14 @@ class HttpConnection(asyncio.Protocol):
         head = self._head
         assert head is not None
         exchange = _Exchange(self, head, self._received)
-        self._head, self._chunks, self._body, self._received, self._continue_due = None, None, [], 0, False
+        self._forget_body()
         self._waiting.append(exchange)
         self._last = self._last or not head.keep_alive
         self._shared.handler(HttpRequest(head.method, head.target, head.headers, body), exchange)
+
+    def _forget_body(self) -> None:
+        self._head, self._chunks, self._body, self._received = None, None, [], 0
+        self._continue_due, self._clock = False, None
 
     def _read_if(self, wanted: bool) -> None:  # noqa: FBT001
         if self._transport is None or wanted is not self._paused:
@@ -304,7 +320,7 @@ class HttpConnection(asyncio.Protocol):
         return self._transport is not None and not self._lingering
 
     def _append(self, parts: list[bytes], exchange: _Exchange) -> None:
-        self._shared.buffered -= exchange.size
+        self._shared.budget.give_back(exchange.size)
         response = exchange.response
         assert response is not None
         ends = not self._waiting and (self._last or self._shared.stopping)
@@ -340,9 +356,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """Answers after what is in flight, and ends."""
-        self._shared.buffered -= self._received
+        self._shared.budget.give_back(self._received)
         head = self._head or Head("GET", b"", (), 0, keep_alive=False, minor=1, expects_continue=False)
-        self._head, self._chunks, self._body, self._received, self._continue_due = None, None, [], 0, False
+        self._forget_body()
         self._data, self._at = b"", 0
         self._last = True
         exchange = _Exchange(self, head, 0)

@@ -11,6 +11,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from serving.byte_budget import ByteBudget
 from serving.errors import Unavailable
 from serving.rest.http_connection import Connections, HttpConnection
 from serving.rest.http_limits import HttpLimits
@@ -26,9 +27,17 @@ _SWEEP_S = 1.0
 class HttpTransport:
     """Listens from `start` on; `stop` lets requests in flight finish."""
 
-    def __init__(self, handler: HttpHandler, limits: HttpLimits | None = None, *, reuse_port: bool = False) -> None:
+    def __init__(
+        self,
+        handler: HttpHandler,
+        limits: HttpLimits | None = None,
+        *,
+        budget: ByteBudget | None = None,
+        reuse_port: bool = False,
+    ) -> None:
         self._handler = handler
         self._limits = limits or HttpLimits()
+        self._budget = budget or ByteBudget()
         # The one that it listens on.
         self.port = 0
         self._reuse_port = reuse_port
@@ -48,7 +57,7 @@ class HttpTransport:
         """Takes connections from a socket that listens, instead of `start`."""
         self.port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
-        connections = self._connections = Connections(self._handler, self._limits)
+        connections = self._connections = Connections(self._handler, self._limits, self._budget)
         self._server = await loop.create_server(lambda: HttpConnection(connections), sock=listener, backlog=_BACKLOG)
         self._sweep()
 

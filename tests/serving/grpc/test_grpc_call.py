@@ -5,6 +5,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.byte_budget import ByteBudget
 from serving.grpc.call_services import CallServices
 from serving.grpc.grpc_call import GrpcCall
 from serving.http2 import frames
@@ -60,7 +61,7 @@ def test_calls_at_random(steps, window):
         {"/echo": respond, "/fail": respond, "/raise": respond}.get,
         max_message_bytes=9_999,
         max_answer_bytes=9_999,
-        max_buffered_bytes=30_000,
+        budget=ByteBudget(30_000),
         max_header_list_size=1 << 14,
     )
     connection = Connection(partial(GrpcCall, services), Limits(), lambda: None)

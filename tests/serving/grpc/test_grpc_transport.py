@@ -15,6 +15,7 @@ import hpack
 import pytest
 import uvloop
 
+from serving.byte_budget import ByteBudget
 from serving.errors import InvalidArgument
 from serving.grpc.channel_arguments import TransportArguments
 from serving.grpc.grpc_transport import GrpcTransport
@@ -298,7 +299,7 @@ def test_metadata_is_read_up_to_a_hard_limit_which_ends_the_connection(server, i
 
 def test_memory_held_for_requests_is_bounded(start):
     """Whoever is beyond it is told to try again; when the others are answered it works."""
-    with start(GrpcTransport, max_buffered_bytes=1_000_000) as running, running.channel() as channel:
+    with start(GrpcTransport, budget=ByteBudget(1_000_000)) as running, running.channel() as channel:
         hold = channel.unary_unary("/t.Test/Hold")
         first = hold.future(bytes(600_000), timeout=30)
         assert running.methods.arrived.acquire(timeout=10)
@@ -354,6 +355,32 @@ def test_a_client_that_never_ends_its_handshake_is_cut_off(start, credentials):
         while slow.recv(1000):
             pass
         slow.close()
+
+
+def test_a_message_that_trickles_in_ends_its_call(start):
+    """With a sentence; the connection and the other calls on it live."""
+    with start(GrpcTransport, arguments=limited(body_s=0.4, min_body_bytes=1000)) as running:
+        peer = Raw(running.transport.port)
+        peer.send(peer.call(1, b"", path=b"/t.Test/Hold"), peer.head(3))
+        peer.send(frames.frame(frames.DATA, 0, 3, b"\x00\x00\x00\xff\xff" + bytes(100)))
+        stop = threading.Event()
+
+        def trickle():
+            while not stop.wait(0.02):
+                peer.send(frames.frame(frames.DATA, 0, 3, b"x"))
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        answer = peer.answer(3)
+        stop.set()
+        thread.join()
+
+        assert b"4" == answer[b"grpc-status"]
+        assert answer[b"grpc-message"].startswith(b"The request came too slowly: less than 1000 bytes in 0.4 s;")
+        running.call(running.methods.held.pop().reply, b"here")
+        assert b"0" == peer.status(1)
+        running.wait_until(lambda: running.transport._services.budget.held == 0)
+        peer.close()
 
 
 def test_a_silent_client_is_asked_and_then_cut_off(start):

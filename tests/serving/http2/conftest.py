@@ -37,6 +37,11 @@ class Recorded(Stream):
         """Remembers."""
         self.body += data[start:stop]
 
+    @property
+    def received(self):
+        """All that it remembers."""
+        return len(self.body)
+
     def completed(self):
         """Remembers."""
         self.events = (*self.events, "completed")

@@ -9,6 +9,7 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.byte_budget import ByteBudget
 from serving.errors import Unavailable
 from serving.exchange import HttpResponse
 from serving.rest.http_limits import HttpLimits
@@ -40,9 +41,9 @@ class Held:
 class Running:
     """A transport on a loop and thread of its own."""
 
-    def __init__(self, limits, loop_factory=uvloop.new_event_loop):
+    def __init__(self, limits, loop_factory=uvloop.new_event_loop, budget=None):
         self.handler = Held()
-        self.transport = HttpTransport(self.handler, limits)
+        self.transport = HttpTransport(self.handler, limits, budget=budget)
         self.loop = loop_factory()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -63,7 +64,7 @@ class Running:
 
     def buffered(self):
         """Bytes of bodies that count against the limit."""
-        return self.transport._connections.buffered
+        return self.transport._budget.held
 
     def connect(self):
         """A client's socket."""
@@ -111,8 +112,8 @@ def running():
     """Starts transports."""
     started = []
 
-    def run(**limits):
-        started.append(Running(HttpLimits(**limits)))
+    def run(budget=None, **limits):
+        started.append(Running(HttpLimits(**limits), budget=budget))
         return started[-1]
 
     yield run
@@ -305,11 +306,12 @@ def until(condition):
 
 def test_bodies_of_all_connections_together_are_bounded(running):
     """The one too many is refused, and those before it are answered."""
-    server = running(max_buffered_bytes=1000)
+    server = running(ByteBudget(1000))
     with server.connect() as client:
         client.sendall(post(b"x" * 800, target=b"/hold"))
         server.handler.arrived.acquire(timeout=10)
-        assert ["413"] == [text.partition("<TITLE>")[2][:3] for text in bodies(server.ask(post(b"x" * 300)))]
+        for request in (post(b"x" * 300), CHUNKED + b"12c\r\n" + b"x" * 300 + b"\r\n0\r\n\r\n"):
+            assert ["503"] == [text.partition("<TITLE>")[2][:3] for text in bodies(server.ask(request))]
         server.release(0)
         assert b"POST /hold 800" == one(client)[1]
     assert ["POST /x 300"] == bodies(server.ask(post(b"x" * 300)))
@@ -346,6 +348,54 @@ def test_a_head_that_trickles_in_is_let_go(running):
                 continue
             break
     assert received.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("head", [b"POST /x HTTP/1.1\r\nContent-Length: 90000\r\n\r\n", CHUNKED])
+def test_a_body_that_trickles_in_is_let_go(running, head):
+    """However long it could go on, and whatever has come before."""
+    server = running(body_s=0.3, min_body_bytes=1000, linger_s=0.05)
+    piece = b"x" if b"Length" in head else b"1\r\nx\r\n"
+    with server.connect() as client:
+        client.sendall(head + piece * 10_000)
+        client.settimeout(0.02)
+        received = b""
+        for _ in range(500):
+            client.sendall(piece)
+            try:
+                received += client.recv(100)
+            except TimeoutError:
+                continue
+            break
+    assert received.startswith(b"HTTP/1.1 408 ")
+    until(lambda: server.buffered() == 0)
+
+
+def test_a_body_that_is_slow_and_steady_is_waited_for(running):
+    """For many stretches of time, on a connection that was idle for as long before."""
+    server = running(body_s=0.5, min_body_bytes=100, linger_s=0.05)
+    with server.connect() as client:
+        time.sleep(0.6)
+        client.sendall(b"POST /x HTTP/1.1\r\nContent-Length: 10000\r\n\r\n")
+        for _ in range(50):
+            client.sendall(b"x" * 200)
+            time.sleep(0.02)
+        assert b"POST /x 10000" == one(client)[1]
+
+
+def test_a_body_that_the_server_does_not_read_is_not_too_slow(running):
+    """It waits for the answer before it, with or without `100 Continue`."""
+    server = running(body_s=0.1, linger_s=0.05, max_pipelined=1)
+    for expect in (b"", b"Expect: 100-continue\r\n"):
+        with server.connect() as client:
+            client.sendall(post(b"", target=b"/hold") + b"POST /x HTTP/1.1\r\n%sContent-Length: 5\r\n\r\n" % expect)
+            client.sendall(b"" if expect else b"he")
+            server.handler.arrived.acquire(timeout=10)
+            time.sleep(0.5)
+            server.release(-1)
+            assert b"POST /hold 0" == one(client)[1]
+            assert not expect or one(client)[0].startswith(b"HTTP/1.1 100 ")
+            client.sendall(b"hello" if expect else b"llo")
+            assert b"POST /x 5" == one(client)[1]
 
 
 def test_a_client_that_reads_nothing_is_let_go(running):

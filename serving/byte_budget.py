@@ -1,12 +1,20 @@
-"""How many bytes of requests and answers all connections together may hold in memory."""
+"""How many bytes of requests and answers all connections of all transports together may hold in memory."""
 
 from __future__ import annotations
 
+# A message of the largest size, 2 GiB, fits beside others. To decode takes memory on top: see README.md, "memory".
+MAX_HELD_BYTES = 3 << 30
+
 
 class ByteBudget:
-    """A count with a limit; one for a whole server."""
+    """A count with a limit; one for a whole server, on its event loop's thread.
 
-    def __init__(self, limit: int) -> None:
+    Attributes:
+      limit: How many bytes may be held.
+      held: How many are.
+    """
+
+    def __init__(self, limit: int = MAX_HELD_BYTES) -> None:
         self.limit = limit
         self.held = 0
 
