@@ -4,8 +4,13 @@ of the conformance tests (one server).
 
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("shipway", deadline=None)
+hypothesis.settings.load_profile("shipway")
 
 FOLDERS = ("tests/training", "tests/serving/conformance")
 LONGEST = ("tests/workflows/test_main_job.py", *FOLDERS)
