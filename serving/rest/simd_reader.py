@@ -202,7 +202,8 @@ def _is_regular(value: Any, shape: Sequence[int]) -> bool:
     """Whether every list has its level's size; with the right number of lists in all, none is elsewhere."""
     if len(value) != shape[0]:
         return False
-    return len(shape) == 1 or all(_is_regular(item, shape[1:]) for item in value)
+    # The first elements gave the shape, so a single list of numbers needs no second look.
+    return len(shape) == 1 or shape[:-1] == (1,) or all(_is_regular(item, shape[1:]) for item in value)
 
 
 def _looks_regular(text: bytes, shape: Sequence[int]) -> bool:

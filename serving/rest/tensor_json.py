@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _INDENT = "    "
+_NO_PREDICTIONS = '{\n    "predictions": []\n}'
 _FLOAT32 = struct.Struct("f")
 # Fewer are printed one by one.
 _MIN_TOGETHER = 48
@@ -35,14 +36,14 @@ _TYPE_NAMES = {"complex64": "complex64", "complex128": "complex128", "float16": 
 def predictions(tensors: Mapping[str, Array]) -> str:
     """The row form, `{"predictions": [...]}`: the tensors cut along dimension 0. Raises InvalidArgument."""
     rows = _batch_size(tensors)
-    around = 2 if len(tensors) == 1 else 3
-    texts = {alias: _row_texts(alias, tensor, around) for alias, tensor in sorted(tensors.items())}
+    if len(tensors) == 1:
+        ((alias, tensor),) = tensors.items()
+        texts = _row_texts(alias, tensor, 2)
+        return f'{{\n    "predictions": [{", ".join(texts)}\n    ]\n}}' if rows else _NO_PREDICTIONS
+    columns = {alias: _row_texts(alias, tensor, 3) for alias, tensor in sorted(tensors.items())}
     if not rows:
-        return '{\n    "predictions": []\n}'
-    if len(texts) == 1:
-        body = ", ".join(next(iter(texts.values())))
-        return f'{{\n    "predictions": [{body}\n    ]\n}}'
-    objects = (_object({alias: column[row] for alias, column in texts.items()}, 2) for row in range(rows))
+        return _NO_PREDICTIONS
+    objects = (_object({alias: column[row] for alias, column in columns.items()}, 2) for row in range(rows))
     body = ",".join(f"\n{_INDENT * 2}{text}" for text in objects)
     return f'{{\n    "predictions": [{body}\n    ]\n}}'
 
