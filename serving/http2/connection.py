@@ -11,10 +11,11 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from serving.http2 import frames
+from serving.http2.control_frames import GOODBYE, control_frame
 from serving.http2.errors import ConnectionFailure, ErrorCode
 from serving.http2.flood_guard import FloodGuard
 from serving.http2.frames import unpack_frame_header
-from serving.http2.header_block import PRIORITY_SIZE, OpenBlock, depends_on, open_block, unpadded
+from serving.http2.header_block import OpenBlock, open_block, unpadded
 from serving.http2.header_decoder import HeaderDecoder
 from serving.http2.peer_settings import PeerSettings
 from serving.http2.request_head import are_trailers
@@ -28,12 +29,8 @@ if TYPE_CHECKING:
     from serving.http2.stream import Stream
 
 _MAX_REMEMBERED = 1024
-_PING_SIZE = 8
-_NUMBER_SIZE = 4
-_GOAWAY_SIZE = 8
 _NOT_PLAIN = frames.END_HEADERS | frames.PADDED | frames.PRIORITIZED
 _KEEPALIVE = frames.frame(frames.PING, 0, 0, b"alive?  ")
-_GOODBYE = b"goodbye?"
 
 
 class StreamMaker(Protocol):
@@ -135,7 +132,7 @@ class Connection:
         if self._goaway_at is None and not self.is_over:
             self._goaway_at = frames.MAX_WINDOW
             self.sender.control(frames.goaway_frame(frames.MAX_WINDOW, ErrorCode.NO_ERROR, b"graceful_stop"))
-            self.sender.control(frames.frame(frames.PING, 0, 0, _GOODBYE))
+            self.sender.control(frames.frame(frames.PING, 0, 0, GOODBYE))
 
     def refuse_new(self) -> None:
         """Takes no more streams; the connection is over with the last one in flight."""
@@ -221,7 +218,7 @@ class Connection:
             self._on_continuation(flags, payload)
         else:
             self.guard.idle_frame()
-            handler = _CONTROL.get(kind)
+            handler = control_frame(kind)
             if handler:
                 handler(self, flags, stream_id, payload)
 
@@ -294,7 +291,7 @@ class Connection:
             else:
                 self.guard.idle_frames = 0
         elif stream.receive_left < 0:
-            self._stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
+            self.stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
             return None
         if stream.body_left is not None:
             stream.body_left -= size
@@ -310,7 +307,7 @@ class Connection:
     def _widen_stream(self, stream: Stream) -> bool:
         left, full = stream.receive_left, self.limits.stream_window
         if left < 0:
-            self._stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
+            self.stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
             return False
         if left < full // 2:
             self.sender.control(frames.window_update_frame(stream.id, full - left))
@@ -319,7 +316,7 @@ class Connection:
 
     def _end(self, stream: Stream) -> None:
         if stream.body_left:
-            self._stream_error(stream, ErrorCode.PROTOCOL_ERROR)
+            self.stream_error(stream, ErrorCode.PROTOCOL_ERROR)
         elif stream.id in self.streams:
             stream.remote_closed = True
             self._completed.append(stream)
@@ -342,7 +339,7 @@ class Connection:
         head = self._decoder.decode(b"".join(block.parts))
         self._on_head(block.stream_id, head, block.ends)
         if block.self_dependent and block.stream_id in self.streams:
-            self._stream_error(self.streams[block.stream_id], ErrorCode.PROTOCOL_ERROR)
+            self.stream_error(self.streams[block.stream_id], ErrorCode.PROTOCOL_ERROR)
 
     def _on_head(self, stream_id: int, head: RequestHead, ends: int) -> None:
         if stream_id <= self.last_stream_id:
@@ -354,9 +351,9 @@ class Connection:
         if self._goaway_at is not None and stream_id > self._goaway_at:
             self._remember_reset(stream_id)
         elif len(self.streams) >= self.limits.max_concurrent_streams:
-            self._refuse(stream_id, ErrorCode.REFUSED_STREAM)
+            self.refuse(stream_id, ErrorCode.REFUSED_STREAM)
         elif not head.well_formed or (ends and head.content_length):
-            self._refuse(stream_id, ErrorCode.PROTOCOL_ERROR)
+            self.refuse(stream_id, ErrorCode.PROTOCOL_ERROR)
         else:
             stream = self._make_stream(self, stream_id, self.limits.stream_window, self.peer.initial_window)
             self.streams[stream_id] = stream
@@ -372,26 +369,17 @@ class Connection:
             if stream_id not in self._reset_by_us:
                 raise ConnectionFailure(ErrorCode.STREAM_CLOSED, f"HEADERS on stream {stream_id}, which is closed")
         elif stream.remote_closed:
-            self._stream_error(stream, ErrorCode.STREAM_CLOSED)
+            self.stream_error(stream, ErrorCode.STREAM_CLOSED)
         elif not ends or not are_trailers(head.headers):
-            self._stream_error(stream, ErrorCode.PROTOCOL_ERROR)
+            self.stream_error(stream, ErrorCode.PROTOCOL_ERROR)
         else:
             self._end(stream)
 
-    # Everything else.
+    # Ends of streams.
 
-    def _on_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if not stream_id:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "PRIORITY without a stream")
-        if len(payload) != PRIORITY_SIZE:
-            self._refuse(stream_id, ErrorCode.FRAME_SIZE_ERROR)
-        elif depends_on(payload, 0) == stream_id:
-            self._refuse(stream_id, ErrorCode.PROTOCOL_ERROR)
-
-    def _on_reset(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER_SIZE:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "RST_STREAM has 4 bytes")
-        self._check_not_idle(stream_id, "RST_STREAM")
+    def taken_back(self, stream_id: int) -> None:
+        """The client resets a stream."""
+        self.check_not_idle(stream_id, "RST_STREAM")
         stream = self.streams.pop(stream_id, None)
         if stream is not None:
             self.sender.drop(stream)
@@ -400,76 +388,24 @@ class Connection:
             self.guard.reset(time.monotonic())
             self._end_if_idle()
 
-    def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream")
-        if flags & frames.ACK:
-            if payload:
-                raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "an acknowledgement of SETTINGS is empty")
-            return
-        increment = self.peer.apply(payload)
-        self.is_ready = True
-        self.sender.control(frames.SETTINGS_ACK)
-        for stream in self.streams.values() if increment else ():
-            if not self.sender.widen_stream(stream, increment):
-                raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "SETTINGS make a window above 2^31-1")
-
-    def _on_push_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
-        raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE of a client")
-
-    def _on_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "PING on a stream")
-        if len(payload) != _PING_SIZE:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "PING has 8 bytes")
-        if not flags & frames.ACK:
-            self.sender.control(frames.frame(frames.PING, frames.ACK, 0, payload))
-            self.guard.ping(time.monotonic(), idle=not self.streams)
-        elif payload == _GOODBYE:
-            self.refuse_new()
-
-    def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "GOAWAY on a stream")
-        if len(payload) < _GOAWAY_SIZE:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY has at least 8 bytes")
-
-    def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER_SIZE:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "WINDOW_UPDATE has 4 bytes")
-        increment = int.from_bytes(payload, "big") & frames.MAX_WINDOW
-        if not stream_id:
-            if not increment:
-                raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
-            self.sender.widen(increment)
-            return
-        self._check_not_idle(stream_id, "WINDOW_UPDATE")
-        stream = self.streams.get(stream_id)
-        if stream is None:
-            return
-        if not increment:
-            self._stream_error(stream, ErrorCode.PROTOCOL_ERROR)
-        elif not self.sender.widen_stream(stream, increment):
-            self._stream_error(stream, ErrorCode.FLOW_CONTROL_ERROR)
-
-    # Ends of streams.
-
-    def _check_not_idle(self, stream_id: int, what: str) -> None:
+    def check_not_idle(self, stream_id: int, what: str) -> None:
+        """Raises ConnectionFailure for a stream that was never opened."""
         if stream_id > self.last_stream_id or not stream_id & 1:
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"{what} on stream {stream_id}, which is not open")
 
     def _closed_stream(self, stream_id: int, what: str) -> None:
         """What comes for a stream that is over is no error if the client could not yet know that."""
-        self._check_not_idle(stream_id, what)
+        self.check_not_idle(stream_id, what)
         self.guard.idle_frame()
         if stream_id in self.streams:
-            self._stream_error(self.streams[stream_id], ErrorCode.STREAM_CLOSED)
+            self.stream_error(self.streams[stream_id], ErrorCode.STREAM_CLOSED)
         elif stream_id not in self._reset_by_us:
-            self._refuse(stream_id, ErrorCode.STREAM_CLOSED)
+            self.refuse(stream_id, ErrorCode.STREAM_CLOSED)
 
-    def _stream_error(self, stream: Stream, code: ErrorCode) -> None:
+    def stream_error(self, stream: Stream, code: ErrorCode) -> None:
+        """Ends a stream for what the client did."""
         del self.streams[stream.id]
-        self._refuse(stream.id, code)
+        self.refuse(stream.id, code)
         self.sender.drop(stream)
         stream.closed()
         self._forget_completed(stream)
@@ -479,7 +415,7 @@ class Connection:
         if stream in self._completed:
             self._completed.remove(stream)
 
-    def _refuse(self, stream_id: int, code: ErrorCode) -> None:
+    def refuse(self, stream_id: int, code: ErrorCode) -> None:
         """Resets a stream for what the client did, which it may not do for ever (CVE-2025-8671)."""
         self._send_reset(stream_id, code)
         self.guard.reset(time.monotonic())
@@ -496,14 +432,3 @@ class Connection:
     def _end_if_idle(self) -> None:
         if self.is_refusing and not self.streams:
             self.is_over = True
-
-
-_CONTROL = {
-    frames.PRIORITY: Connection._on_priority,  # noqa: SLF001
-    frames.RST_STREAM: Connection._on_reset,  # noqa: SLF001
-    frames.SETTINGS: Connection._on_settings,  # noqa: SLF001
-    frames.PUSH_PROMISE: Connection._on_push_promise,  # noqa: SLF001
-    frames.PING: Connection._on_ping,  # noqa: SLF001
-    frames.GOAWAY: Connection._on_goaway,  # noqa: SLF001
-    frames.WINDOW_UPDATE: Connection._on_window_update,  # noqa: SLF001
-}
