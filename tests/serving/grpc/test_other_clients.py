@@ -1,12 +1,14 @@
-"""Clients in Go and Node get their answers; skipped where the tools are not installed.
+"""Clients in Go, Node and Java get their answers; skipped where the tools are not installed.
 
 go install github.com/fullstorydev/grpcurl/cmd/grpcurl@latest
 go install github.com/bojand/ghz/cmd/ghz@latest
 npm install @grpc/grpc-js
+mvn dependency:copy-dependencies -DoutputDirectory=$GRPC_JAVA_JARS, of io.grpc's grpc-netty-shaded and grpc-stub
 """
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 
@@ -40,6 +42,56 @@ const call = (method, message, deadline, metadata = new grpc.Metadata()) => new 
   }));
   process.exit(0);
 })();
+"""
+JAVA = """
+import static io.grpc.stub.ClientCalls.blockingUnaryCall;
+
+import io.grpc.*;
+import io.grpc.stub.*;
+import java.io.*;
+import java.util.*;
+import java.util.concurrent.TimeUnit;
+
+public class Client {
+  static final MethodDescriptor.Marshaller<byte[]> BYTES = new MethodDescriptor.Marshaller<>() {
+    public InputStream stream(byte[] value) { return new ByteArrayInputStream(value); }
+    public byte[] parse(InputStream stream) {
+      try { return stream.readAllBytes(); } catch (IOException error) { throw new RuntimeException(error); }
+    }
+  };
+
+  static MethodDescriptor<byte[], byte[]> method(String name) {
+    return MethodDescriptor.newBuilder(BYTES, BYTES).setType(MethodDescriptor.MethodType.UNARY)
+        .setFullMethodName("t.Test/" + name).build();
+  }
+
+  static String ask(Channel channel, String name, int size, long milliseconds) {
+    CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(milliseconds, TimeUnit.MILLISECONDS);
+    try {
+      return "" + blockingUnaryCall(channel, method(name), options, new byte[size]).length;
+    } catch (StatusRuntimeException error) {
+      return error.getStatus().getCode().toString();
+    }
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    ManagedChannel channel = ManagedChannelBuilder.forTarget(arguments[0]).usePlaintext()
+        .maxInboundMessageSize(1 << 30).build();
+    List<com.google.common.util.concurrent.ListenableFuture<byte[]>> many = new ArrayList<>();
+    for (int size = 0; size < 300; size++)
+      many.add(ClientCalls.futureUnaryCall(channel.newCall(method("Echo"), CallOptions.DEFAULT), new byte[size]));
+    boolean same = true;
+    for (int size = 0; size < 300; size++)
+      same &= many.get(size).get(60, TimeUnit.SECONDS).length == size;
+    Metadata extra = new Metadata();
+    extra.put(Metadata.Key.of("x-large", Metadata.ASCII_STRING_MARSHALLER), "y".repeat(100_000));
+    Channel large = ClientInterceptors.intercept(channel, MetadataUtils.newAttachHeadersInterceptor(extra));
+    System.out.println(String.join(" ", "" + same, ask(channel, "Echo", 16 << 20, 60000),
+        ask(channel, "No", 1, 20000), ask(channel, "Hold", 1, 300), ask(large, "Echo", 1, 20000),
+        ask(channel, "Echo", 5, 20000)));
+    channel.shutdownNow();
+  }
+}
 """
 
 
@@ -104,3 +156,17 @@ def test_node(server):
 
     expected = {"many": True, "large": 16 << 20, "missing": 12, "late": 4, "metadata": 31}
     assert expected == json.loads(result.stdout), result.stderr
+
+
+def test_java(server, tmp_path):
+    """grpc-java: many at once, a large message, a missing method, a deadline, too much metadata, and what follows."""
+    java, jars = tool("java"), os.environ.get("GRPC_JAVA_JARS")
+    if not jars:
+        pytest.skip("grpc-java's jars are not there (GRPC_JAVA_JARS)")
+    program = tmp_path / "Client.java"
+    program.write_text(JAVA)
+    result = run(java, "-cp", f"{jars}/*", program, server.target)
+
+    # INTERNAL: by itself it sends no more metadata than the server's settings allow.
+    expected = ["true", str(16 << 20), "UNIMPLEMENTED", "DEADLINE_EXCEEDED", "INTERNAL", "5"]
+    assert expected == result.stdout.split(), result.stderr
