@@ -92,7 +92,7 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
         if _has_variables(meta_graph, path):
             _restore(session, meta_graph.saver_def, path, assets)
         init_op = _init_op(meta_graph, path)
-        if init_op:
+        if init_op and not _does_nothing(graph, init_op):
             session.run_target(assets, init_op)
         return SavedModelBundle(session, meta_graph)
     except BaseException:
@@ -145,6 +145,11 @@ def _init_op(meta_graph: Any, path: str) -> str:
     if len(names) != 1:
         raise FailedPrecondition(f"Expected exactly one main op in : {path}")
     return str(names[0])
+
+
+def _does_nothing(graph: Any, operation: str) -> bool:
+    """So it is in a TF2 SavedModel without tables; to run it TensorFlow would optimise the whole graph once more."""
+    return any(node.name == operation and node.op == "NoOp" and not node.input for node in graph.node)
 
 
 def _string(text: str) -> Array:

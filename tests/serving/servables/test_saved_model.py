@@ -7,6 +7,7 @@ import pytest
 from serving.errors import Code, ServingError
 from serving.servables.predict import run_predict
 from serving.servables.saved_model import SavedModelOptions, load_saved_model
+from serving.servables.tensorflow_session import Session
 
 TF1 = SavedModelOptions(tags=("cpu", "serve"))
 
@@ -238,6 +239,17 @@ def test_a_constant_without_a_value_does_not_load(odd_tf2, tmp_path):
     (path / "saved_model.pb").write_bytes(saved.SerializeToString())
     with pytest.raises(ServingError, match='node "c" which is a constant tensor but no value has been provided'):
         load_saved_model(str(path))
+
+
+@pytest.mark.parametrize(("fixture", "targets"), [("half_plus_two", 1), ("odd_tf2", 2)])
+def test_an_init_op_that_does_nothing_is_not_run(request, monkeypatch, fixture, targets):
+    """Only the restore then; but one that fills tables is."""
+    ran = []
+    run_target = Session.run_target
+    monkeypatch.setattr(Session, "run_target", lambda *args: (ran.append(args[-1]), run_target(*args)))
+    load_saved_model(str(request.getfixturevalue(fixture))).close()
+
+    assert targets == len(ran), ran
 
 
 def test_the_description_of_the_graph_can_be_given_back(odd_tf2):
