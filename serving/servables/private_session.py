@@ -9,6 +9,7 @@ import importlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from serving.servables.gently import gently, soon
 from serving.servables.unlocked_calls import import_graph, make_callable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class PrivateSession:
         weakref.finalize(self, _delete, self._api, self._session).atexit = False
         import_graph(self._api, self._session, self._graph, graph_def)
         # Later runs only look: the graph never grows.
-        self._api.ExtendSession(self._session)
+        gently(lambda: self._api.ExtendSession(self._session))
         self._operations: dict[str, Any] | None = None
 
     def callable(self, options: bytes) -> Callable[[list[Array]], list[Any]]:
@@ -130,10 +131,18 @@ def _operations(api: Any, graph: Any) -> Iterator[tuple[str, Any]]:
         yield api.TF_OperationName(operation), operation
 
 
-def _release(_owner: PrivateSession, api: Any, session: Any, handle: int) -> None:
-    api.TF_SessionReleaseCallable(session, handle)
+def _release(owner: PrivateSession, api: Any, session: Any, handle: int) -> None:
+    def release(_owner: PrivateSession = owner) -> None:
+        api.TF_SessionReleaseCallable(session, handle)
+
+    soon(release)
 
 
 def _delete(api: Any, session: Any) -> None:
-    api.TF_CloseSession(session)
-    api.TF_DeleteSession(session)
+    """Waits for the session's threads to end."""
+
+    def delete() -> None:
+        api.TF_CloseSession(session)
+        api.TF_DeleteSession(session)
+
+    soon(delete)

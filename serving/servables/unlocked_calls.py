@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from serving.servables.gently import gently
+
 LIBRARY = "lib_pywrap_tensorflow_common.so"
 # tensorflow::TF_SessionMakeCallable(TF_Session*, const TF_Buffer*, int64_t* out_handle, TSL_Status*)
 SYMBOL = "_ZN10tensorflow22TF_SessionMakeCallableEP10TF_SessionPK9TF_BufferPlP10TSL_Status"
@@ -46,7 +48,7 @@ class _Library:
         """Whether it says so by its last argument, a TF_Status."""
         status = self.new_status()
         try:
-            function(*arguments, status)
+            gently(lambda: function(*arguments, status))
             return not self.code(status)
         finally:
             self.delete_status(status)
