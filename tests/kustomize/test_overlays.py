@@ -57,7 +57,7 @@ def test_a_server_runs_the_version_that_the_overlay_names(rendered, environment,
         deployment = of(rendered(environment, models), "Deployment")[f"{model}-server"]
         container = server(deployment)
 
-        assert f"models/{model}:20261122143000@sha256:{'a' * 64}" == container["image"]
+        assert f"docker.io/models/{model}:20261122143000@sha256:{'a' * 64}" == container["image"]
         assert model == deployment["spec"]["template"]["metadata"]["labels"][INSTANCE]
         assert f"metadata.labels['{INSTANCE}']" == container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"]
         for probe in ("startupProbe", "readinessProbe"):
