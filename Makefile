@@ -8,10 +8,10 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/.ready
 
-.PHONY: help demo test bench render check lock setup clean
+.PHONY: help demo test bench render bootstrap check lock setup clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: setup ## train, release, serve, promote and roll back a model on this machine
 	@$(BIN)/python -m workflows demo
@@ -24,6 +24,9 @@ bench: setup ## measure the engine, version switches, and the server beside its 
 
 render: setup ## write workflows/rendered from the Hera workflows
 	@$(BIN)/shipway render
+
+bootstrap: setup ## put Argo CD on the current cluster, following this repository; asks first
+	@$(BIN)/shipway bootstrap
 
 check: setup ## lint, format and types
 	@$(BIN)/ruff check .

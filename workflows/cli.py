@@ -32,6 +32,7 @@ COMMANDS = (
     "doctor",
     "completion",
     "demo",
+    "bootstrap",
 )
 
 
