@@ -208,9 +208,18 @@ def test_what_blocks_is_refused_when_too_much_waits_and_unloads_without_the_othe
     clients.close()
 
 
-@pytest.mark.parametrize("model", ["waits", "never_ends"])
-def test_a_signal_ends_a_server_whose_requests_never_do(model, bad_models, run_process, free_port, wait_until):
-    """Within the grace time and a little; the request has no deadline of its own."""
+@pytest.mark.parametrize(
+    ("model", "flags", "timeout_s", "code"),
+    [
+        ("waits", [], None, grpc.StatusCode.UNAVAILABLE),
+        ("never_ends", [], None, grpc.StatusCode.UNAVAILABLE),
+        ("never_ends", ["--enable_batching"], 0.5, grpc.StatusCode.DEADLINE_EXCEEDED),
+    ],
+)
+def test_a_signal_ends_a_server_whose_requests_never_do(
+    model, flags, timeout_s, code, *, bad_models, run_process, free_port, wait_until
+):
+    """Within the grace time and a little, whether the requests have no deadline of their own or had one."""
     port, rest = free_port(), free_port()
     process = run_process(
         f"--port={port}",
@@ -218,18 +227,20 @@ def test_a_signal_ends_a_server_whose_requests_never_do(model, bad_models, run_p
         f"--model_name={model}",
         f"--model_base_path={bad_models / model}",
         "--shutdown_grace_seconds=1",
+        *flags,
     )
     wait_until(lambda: is_ready(process, rest))
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = model
         request.inputs["x"].CopyFrom(tf.make_tensor_proto(X))
-        calls = [prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(request) for _ in range(3)]
-        wait_until(lambda: requests_in_flight(process) >= 1)
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        calls = [stub.Predict.future(request, timeout_s) for _ in range(3)]
+        wait_until(lambda: all(call.done() for call in calls) if timeout_s else requests_in_flight(process) >= 1)
         process.terminate()
 
         assert 0 == process.wait(20)
-        assert {grpc.StatusCode.UNAVAILABLE} == {call.code() for call in calls}
+        assert {code} == {call.code() for call in calls}
 
 
 def is_ready(process, port):
