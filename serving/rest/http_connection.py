@@ -15,6 +15,7 @@ from serving.exchange import HttpRequest, HttpResponse
 from serving.rest.chunked_body import ChunkedBody
 from serving.rest.http_head import CHUNKED, MAX_HEAD_BYTES, Head, Refused, may_become_head, parse_head
 from serving.rest.http_response import encoded, page
+from serving.rest.large_bodies import LargeBodies
 
 if TYPE_CHECKING:
     from serving.byte_budget import ByteBudget
@@ -34,6 +35,7 @@ class Connections:
 
     Attributes:
       open: Those that there are.
+      large: Lets large bodies up to the handler.
       budget: Has the bytes of bodies that are being received or answered.
     """
 
@@ -41,6 +43,7 @@ class Connections:
         self.handler = handler
         self.limits = limits
         self.budget = budget
+        self.large = LargeBodies(limits.max_reading_bytes)
         self.loop = asyncio.get_running_loop()
         self.open: set[HttpConnection] = set()
         self.stopping = False
@@ -67,17 +70,28 @@ class Connections:
 class _Exchange:
     """One request on its way; called with its answer."""
 
-    __slots__ = ("_connection", "head", "response", "size")
+    __slots__ = ("_connection", "_shared", "head", "request", "response", "size")
 
-    def __init__(self, connection: HttpConnection, head: Head, size: int) -> None:
+    def __init__(self, connection: HttpConnection, shared: Connections, head: Head, size: int) -> None:
         self._connection: HttpConnection | None = connection
+        self._shared = shared
+        self.request: HttpRequest | None = None
         self.head = head
         self.size = size
         self.response: HttpResponse | None = None
 
+    def begin(self) -> None:
+        """Hands the request up, unless its client has gone."""
+        request, self.request = self.request, None
+        if request is not None:
+            self._shared.handler(request, self)
+        else:
+            self._shared.large.ended(self.size)
+
     def __call__(self, response: HttpResponse) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._shared.large.ended(self.size)
             self.response = response
             connection.answered(self)
 
@@ -121,6 +135,8 @@ class HttpConnection(asyncio.Protocol):
         """Forgets everything; answers that come later are dropped."""
         self._transport = None
         self._shared.budget.give_back(self._received + sum(exchange.size for exchange in self._waiting))
+        for exchange in self._waiting:
+            exchange.request = None
         self._waiting.clear()
         self._data, self._body, self._received, self._chunks = b"", [], 0, None
         self._shared.open.discard(self)
@@ -282,11 +298,12 @@ class HttpConnection(asyncio.Protocol):
     def _complete(self, body: bytes) -> None:
         head = self._head
         assert head is not None
-        exchange = _Exchange(self, head, self._received)
+        exchange = _Exchange(self, self._shared, head, self._received)
         self._forget_body()
         self._waiting.append(exchange)
         self._last = self._last or not head.keep_alive
-        self._shared.handler(HttpRequest(head.method, head.target, head.headers, body), exchange)
+        exchange.request = HttpRequest(head.method, head.target, head.headers, body)
+        self._shared.large.submit(exchange.size, exchange.begin)
 
     def _forget_body(self) -> None:
         self._head, self._chunks, self._body, self._received = None, None, [], 0
@@ -361,7 +378,7 @@ class HttpConnection(asyncio.Protocol):
         self._forget_body()
         self._data, self._at = b"", 0
         self._last = True
-        exchange = _Exchange(self, head, 0)
+        exchange = _Exchange(self, self._shared, head, 0)
         self._waiting.append(exchange)
         exchange(page(status))
 

@@ -15,6 +15,7 @@ class HttpLimits:
 
     Attributes:
       max_body_bytes: Of one body; more is 413.
+      max_reading_bytes: Of bodies above 1 MiB that are with the handler at a time; others wait, the first one never.
       max_connections: At once; one more is answered 503.
       max_pipelined: Requests of one connection that wait for their answers; beyond them it is not read.
       max_unsent_bytes: Answers of one connection that the client has not taken; beyond them it is not read.
@@ -28,6 +29,7 @@ class HttpLimits:
     """
 
     max_body_bytes: int = 2 << 30
+    max_reading_bytes: int = 256 << 20
     max_connections: int = 10_000
     max_pipelined: int = 64
     max_unsent_bytes: int = 1 << 20

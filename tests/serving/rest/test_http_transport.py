@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 import threading
 import time
 
@@ -315,6 +316,27 @@ def test_bodies_of_all_connections_together_are_bounded(running):
         server.release(0)
         assert b"POST /hold 800" == one(client)[1]
     assert ["POST /x 300"] == bodies(server.ask(post(b"x" * 300)))
+
+
+def test_large_bodies_go_up_one_after_another(running):
+    """Small ones pass them; one whose client has gone takes no turn."""
+    server = running(max_reading_bytes=3 << 20)
+    large = b"x" * (2 << 20)
+    with server.connect() as first, server.connect() as second, server.connect() as third:
+        first.sendall(post(large, target=b"/hold"))
+        server.handler.arrived.acquire(timeout=10)
+        second.sendall(post(large))
+        until(lambda: server.buffered() == 2 * len(large))
+        third.sendall(post(large))
+        until(lambda: server.buffered() == 3 * len(large))
+        assert ["POST /x 5"] == bodies(server.ask(post(b"small")))
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no half-close
+        second.close()
+        until(lambda: server.buffered() == 2 * len(large))
+        server.release(0)
+        assert b"POST /hold 2097152" == one(first)[1]
+        assert b"POST /x 2097152" == one(third)[1]
+    assert [2 << 20, 5, 2 << 20] == [len(request.body) for request in server.handler.requests]
 
 
 @pytest.mark.parametrize(
