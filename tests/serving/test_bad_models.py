@@ -107,7 +107,7 @@ def predict(clients, model, timeout_s=None):
 
 
 @contextmanager
-def asking_half(clients, folder):
+def asking_half(clients, folder, wait_until):
     """Asks the good model by both transports meanwhile."""
     (folder / "grpc").write_bytes(predict_request("half", X))
     (folder / "rest").write_text('{"instances": [2.0]}')
@@ -117,9 +117,16 @@ def asking_half(clients, folder):
         Asked(options.rest_api_port, "rest", "/v1/models/half:predict", str(folder / "rest")),
     ]
     with asking(OpenLoad(targets, [[3.0]], RATE, str(folder / "records.npy")), run):
+        wait_until(lambda: connections(options.grpc_port, options.rest_api_port))
         time.sleep(0.5)  # some requests without the others
         yield run
         time.sleep(0.2)
+
+
+def connections(*ports):
+    """How many clients are connected to this process by these ports."""
+    found = psutil.Process().net_connections("tcp")
+    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port in ports for each in found)
 
 
 def hammered(clients, model, rounds=2):
@@ -156,9 +163,9 @@ def hammered(clients, model, rounds=2):
         ),
     ],
 )
-def test_a_bad_model_hurts_no_other(served, model, tmp_path):
+def test_a_bad_model_hurts_no_other(served, model, tmp_path, wait_until):
     """Its requests end as they must and in time; all of the other's are answered, and soon."""
-    with asking_half(served, tmp_path) as run:
+    with asking_half(served, tmp_path, wait_until) as run:
         codes, statuses, longest = hammered(served, model)
 
     latency_ms = (run.records[:, 1] - run.records[:, 0]) / 1e6
