@@ -83,13 +83,13 @@ class PredictJob:
         """Runs it here if that is quick, else elsewhere."""
         self._done = done
         try:
-            if size > MAX_INLINE_BYTES or not self._start_inline(deadline):
+            if size > MAX_INLINE_BYTES or not self._start_inline(deadline, client):
                 job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
                 job.start(self._answer, deadline, size, client)
         except Exception as error:  # noqa: BLE001 - it is this request's answer
             self._answer(None, failure(error))
 
-    def _start_inline(self, deadline: float | None) -> bool:
+    def _start_inline(self, deadline: float | None, client: Client | None) -> bool:
         """False: it needs a thread. Raises ServingError."""
         model, name = self._model, self._spec.signature_name
         decoded = self._decoded = self._decode(model.bundle.signatures.get(name))
@@ -105,7 +105,8 @@ class PredictJob:
                 # A batch that hangs must not keep its callers.
                 left_s = max(0.0, deadline - time.monotonic())
                 self._timer = asyncio.get_running_loop().call_later(left_s, self._expire)
-            model.batching.submit(dict(zip(plan.feeds, arrays, strict=True)), plan.fetches, self._batched, deadline)
+            feeds = dict(zip(plan.feeds, arrays, strict=True))
+            model.batching.submit(feeds, plan.fetches, self._batched, deadline, client)
             return True
         if call is None or not call.cost.is_quick(len(arrays[0])):
             return False

@@ -86,7 +86,10 @@ def load_saved_model(path: str, options: SavedModelOptions = SavedModelOptions()
     meta_graph = read_meta_graph(path, options.tags)
     graph = meta_graph.graph_def
     config = session_config.config_for(path) if options.config is None else options.config
-    session = open_session(graph.SerializeToString(), config, ends=not may_never_end(graph))
+    endless = may_never_end(graph)
+    # What the options say goes over it.
+    config = session_config.STOPPABLE + config if endless else config
+    session = open_session(graph.SerializeToString(), config, ends=not endless)
     try:
         assets = _assets(meta_graph, path)
         if _has_variables(meta_graph, path):

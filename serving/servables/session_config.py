@@ -15,6 +15,11 @@ DEFAULT = b"\x48\x01"
 # an MLP of 0.4 MB takes 130 us a row on 2 threads and 40 on one, 32 rows 250 and 115 (measured in one run).
 SMALL = b"\x10\x01\x48\x01"
 SMALL_BYTES = 4 << 20
+# ConfigProto(graph_options=GraphOptions(optimizer_options=OptimizerOptions(opt_level=L0,
+# do_common_subexpression_elimination=True, do_function_inlining=True))): the default less its constant folding, which
+# Grappler does too. It folds the LoopCond of `while True`, the one operation of a loop that looks whether its run was
+# cancelled: a run past its deadline would never end, and would keep a processor busy.
+STOPPABLE = b"R\x11\x1a\x0f\x08\x01\x18" + b"\xff" * 9 + b"\x01\x20\x01"
 # With it each session has a pool of its own for that; else the first session's is that of the whole process.
 OWN_POOLS = "TF_OVERRIDE_GLOBAL_THREADPOOL"
 

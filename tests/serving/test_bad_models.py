@@ -17,7 +17,9 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from serving.config.model_config import ModelConfig
 from serving.core.servable_id import ServableId
 from serving.core.servable_state import ManagerState
+from serving.errors import ServingError
 from serving.plane import model_threads
+from serving.servables.saved_model import load_saved_model
 from tests.bench.load.open_loop import Asked, OpenLoad
 from tests.bench.switches import Run, asking
 from tests.bench.targets import PREDICT
@@ -157,10 +159,7 @@ def hammered(clients, model, rounds=2):
         "waits",
         "raises",
         "is_hungry",
-        pytest.param(
-            "never_ends",
-            marks=pytest.mark.skip(reason="open: with 64 endless loops on two cores an answer may come a minute late"),
-        ),
+        "never_ends",
     ],
 )
 def test_a_bad_model_hurts_no_other(served, model, tmp_path, wait_until):
@@ -174,7 +173,24 @@ def test_a_bad_model_hurts_no_other(served, model, tmp_path, wait_until):
     assert codes <= CODES[model] | full
     assert statuses <= STATUSES[model] | full
     assert longest < DEADLINE_S + PATIENCE_S
-    assert np.percentile(latency_ms, 50) < 1000
+    # Of answers that take 2 ms without the others; 0.9 s was measured with five times as much work as processors.
+    assert np.percentile(latency_ms, 50) < 3000
+
+
+def test_an_endless_loop_ends_with_its_time(bad_models):
+    """And gives the processor back."""
+    bundle = load_saved_model(str(bad_models / "never_ends" / "1"))
+    (x,), (y,) = ([info.tensor for info in infos.values()] for infos in sides(bundle))
+
+    with pytest.raises(ServingError, match=r"^Timed out waiting for notification$"):
+        bundle.session.run({x: X}, [y], 0.1)
+    bundle.close()
+
+
+def sides(bundle):
+    """Inputs and outputs of its one signature."""
+    signature = bundle.signatures["serving_default"]
+    return signature.inputs, signature.outputs
 
 
 def threads_of(model):
