@@ -43,6 +43,7 @@ def test_projects_come_first_then_the_platform_then_what_needs_it(apps):
     assert max(of["AppProject"].values()) < min(others.values())
     assert wave["Application kube-prometheus-stack"] < wave["Application argo-workflows"]  # ServiceMonitor
     assert wave["Application kube-prometheus-stack"] < wave["ApplicationSet serving"]  # the same
+    assert wave["Application kube-prometheus-stack"] < wave["Application monitoring"]  # PrometheusRule
     assert wave["Application argo-workflows"] < wave["Application workflows"]  # WorkflowTemplate
     assert [max(others.values())] == [number for name, number in others.items() if name == "Application root"]
     assert 1 == list(others.values()).count(max(others.values()))
@@ -78,7 +79,13 @@ def test_paths_exist(apps):
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), [("root", "apps"), ("workflows", "apps/workflows"), ("serving", "kustomize/overlays/dev")]
+    ("name", "path"),
+    [
+        ("root", "apps"),
+        ("workflows", "apps/workflows"),
+        ("monitoring", "kustomize/monitoring"),
+        ("serving", "kustomize/overlays/dev"),
+    ],
 )
 def test_a_webhook_wakes_an_application_for_every_file_that_it_reads(apps, name, path):
     """Whatever its kustomization reaches lies in one of the folders that the annotation lists, relative to its own."""
@@ -91,6 +98,15 @@ def test_a_webhook_wakes_an_application_for_every_file_that_it_reads(apps, name,
     assert all(entry.exists() for entry in watched)
     for read in reached(ROOT / path):
         assert any(read.is_relative_to(entry) for entry in watched), read
+
+
+def test_a_webhook_wakes_environments_for_whatever_they_may_name(apps):
+    """Models, canaries and components, also those that none names today."""
+    (spec,) = [item["spec"] for item in apps if item["kind"] == "ApplicationSet"]
+    listed = spec["template"]["metadata"]["annotations"]["argocd.argoproj.io/manifest-generate-paths"].split(";")
+    folders = {path.name for path in (ROOT / "kustomize").iterdir() if path.is_dir()} - {"overlays", "monitoring"}
+
+    assert {".", *(f"../../{name}" for name in folders)} == set(listed)
 
 
 def reached(folder: Path) -> set[Path]:

@@ -72,6 +72,14 @@ def test_workflows_allows_just_what_the_training_namespace_holds(apps, training)
     assert namespaces(training) == set(destinations(spec))
 
 
+def test_what_watches_the_servers_goes_where_the_platform_may_write(apps):
+    """No kind of it is cluster-wide."""
+    objects = render(ROOT / "kustomize/monitoring")
+
+    assert {("", "ConfigMap"), ("monitoring.coreos.com", "PrometheusRule")} == kinds(objects)
+    assert namespaces(objects) <= set(destinations(project(apps, "platform")))
+
+
 def test_root_allows_just_what_apps_renders(apps):
     """Three kinds in one namespace: whoever writes these decides all the rest."""
     spec = project(apps, "root")
@@ -90,8 +98,9 @@ def test_only_a_namespace_is_allowed_outside_of_namespaces(apps, name):
 def test_the_platform_may_come_from_the_charts_repositories_only(apps):
     """Each that is allowed is used, and each chart has its namespace."""
     spec = project(apps, "platform")
-    charts = [item["spec"] for item in apps if item["spec"].get("project") == "platform"]
+    charts = [item["spec"] for item in apps if "sources" in item["spec"]]
 
+    assert {"platform"} == {chart["project"] for chart in charts}
     assert {source["repoURL"] for chart in charts for source in chart["sources"]} == set(spec["sourceRepos"])
     assert sorted(chart["destination"]["namespace"] for chart in charts) == sorted(destinations(spec))
 

@@ -121,5 +121,5 @@ def test_the_platform_can_be_left_out(tree):
         names = {item["metadata"]["name"] for item in render(tree / "apps")}
 
         assert {line.split("/")[1] for line in lines if line not in left_out} == names - {
-            *("root", "serving", "workflows", "platform")
+            *("root", "serving", "workflows", "platform", "monitoring")
         }
