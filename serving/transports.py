@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from serving.byte_budget import ByteBudget
+from serving.errors import InvalidArgument, Unavailable
 
 if TYPE_CHECKING:
     from serving.config.monitoring_config import PrometheusConfig
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from serving.rest.http_transport import HttpTransport
 
 log = logging.getLogger(__name__)
+_LAST_PORT = 65535
 
 
 class Readiness(Protocol):
@@ -39,6 +41,14 @@ class Transport(Protocol):
         """Refuses new calls; waits at most `grace_s` seconds for those in flight."""
 
 
+def check_ports(options: ServerOptions) -> None:
+    """Raises InvalidArgument (gRPC's), Unavailable (REST's) for a number that no port has, as for one that is taken."""
+    if not 0 <= options.grpc_port <= _LAST_PORT:
+        raise InvalidArgument("Failed to BuildAndStart gRPC server")
+    if not 0 <= options.rest_api_port <= _LAST_PORT:
+        raise Unavailable(f"Failed to start HTTP Server at {options.host or 'localhost'}:{options.rest_api_port}")
+
+
 class Transports:
     """What listens; `start` raises ServingError when a port is taken, and leaves nothing open then."""
 
@@ -54,6 +64,7 @@ class Transports:
     async def start(self) -> None:
         """Opens the ports."""
         options = self._options
+        check_ports(options)
         if options.transport_processes:
             await self._start_processes()
             return

@@ -102,6 +102,25 @@ def test_a_port_that_is_taken(run_process, free_port, half_plus_two, publish, tm
     assert "Traceback" not in "".join(err for _, err in outputs)
 
 
+@pytest.mark.parametrize(
+    ("port", "rest", "error"),
+    [
+        (70000, 0, "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
+        (-1, 0, "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
+        (None, -1, "UNAVAILABLE: Failed to start HTTP Server at localhost:-1"),
+        (None, 99999, "UNAVAILABLE: Failed to start HTTP Server at localhost:99999"),
+    ],
+)
+def test_a_number_that_is_no_port(run_process, free_port, half_plus_two, publish, tmp_path, port, rest, error):
+    """The sentence of a port that is taken; no traceback."""
+    publish(half_plus_two, tmp_path, 1)
+    process = run_process(f"--port={port or free_port()}", f"--rest_api_port={rest}", f"--model_base_path={tmp_path}")
+    out, err = process.communicate(timeout=60)
+
+    assert (255, f"Failed to start server. Error: {error}\n") == (process.returncode, out)
+    assert "Traceback" not in err
+
+
 def test_a_signal_while_waiting_for_a_first_version(run_process, free_port, wait_until, tmp_path):
     """An empty base path is waited for; a signal ends that at once."""
     process = run_process(f"--port={free_port()}", f"--model_base_path={tmp_path}")
