@@ -103,18 +103,18 @@ def test_a_port_that_is_taken(run_process, free_port, half_plus_two, publish, tm
 
 
 @pytest.mark.parametrize(
-    ("port", "rest", "error"),
+    ("flag", "error"),
     [
-        (70000, 0, "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
-        (-1, 0, "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
-        (None, -1, "UNAVAILABLE: Failed to start HTTP Server at localhost:-1"),
-        (None, 99999, "UNAVAILABLE: Failed to start HTTP Server at localhost:99999"),
+        ("--port=70000", "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
+        ("--port=-1", "INVALID_ARGUMENT: Failed to BuildAndStart gRPC server"),
+        ("--rest_api_port=-1", "UNAVAILABLE: Failed to start HTTP Server at localhost:-1"),
+        ("--rest_api_port=99999", "UNAVAILABLE: Failed to start HTTP Server at localhost:99999"),
     ],
 )
-def test_a_number_that_is_no_port(run_process, free_port, half_plus_two, publish, tmp_path, port, rest, error):
+def test_a_number_that_is_no_port(*, run_process, free_port, half_plus_two, publish, tmp_path, flag, error):
     """The sentence of a port that is taken; no traceback."""
     publish(half_plus_two, tmp_path, 1)
-    process = run_process(f"--port={port or free_port()}", f"--rest_api_port={rest}", f"--model_base_path={tmp_path}")
+    process = run_process(f"--port={free_port()}", f"--model_base_path={tmp_path}", flag)
     out, err = process.communicate(timeout=60)
 
     assert (255, f"Failed to start server. Error: {error}\n") == (process.returncode, out)
