@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf import wrappers_pb2
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from tensorflow_serving.apis import (
@@ -40,6 +41,7 @@ MODEL = "/tensorflow.serving.ModelService/"
 HEALTH = "/grpc.health.v1.Health/"
 # What upstream's health service answers for: the server as a whole, and its services by their short names.
 HEALTHY = {"", "ModelService", "PredictionService"}
+MAX_SERVICE_NAME_BYTES = 200
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
 
@@ -156,9 +158,12 @@ class Health:
         self._stopping = stopping
 
     def check(self, call: RpcCall) -> None:
-        """SERVING; from the moment of SIGTERM on, where upstream knows no such thing, NOT_SERVING."""
+        """SERVING; from the moment of SIGTERM on, where upstream knows no such thing, NOT_SERVING.
+
+        Source: gRPC src/cpp/server/health/default_health_check_service.cc.
+        """
         if _service_name(call.message) not in HEALTHY:
-            raise NotFound("")
+            raise NotFound("service name unknown")
         call.reply(NOT_SERVING if self._stopping() else SERVING)
 
     def methods(self) -> dict[str, RpcHandler]:
@@ -263,8 +268,12 @@ def _fill_spec(proto: Any, spec: ModelSpec) -> None:
 
 
 def _service_name(message: bytes) -> str:
-    """Field 1 of a HealthCheckRequest, whose proto is in a package of its own; anything else is unknown to us."""
-    if not message:
-        return ""
-    known = {b"\x0a" + bytes([len(name)]) + name.encode(): name for name in HEALTHY}
-    return known.get(message, "?")
+    """Of a HealthCheckRequest. Raises InvalidArgument for bytes that are none, and for a name that is too long."""
+    try:
+        # That message is in a package of its own; its one field has the number and the type of this one's.
+        name = str(wrappers_pb2.StringValue.FromString(message).value)
+    except DecodeError:
+        raise InvalidArgument("could not parse request") from None
+    if len(name.encode()) > MAX_SERVICE_NAME_BYTES:
+        raise InvalidArgument("could not parse request")
+    return name

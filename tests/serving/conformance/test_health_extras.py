@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf import wrappers_pb2
 
 from tests.serving.conformance.wire import tensor
 
@@ -59,6 +60,37 @@ def test_health_is_serving(options, service):
 def test_health_of_others_is_not_found(options, service):
     """Only the short names are known."""
     assert ("NOT_FOUND", None) == check(options, service)
+
+
+def name_field(name):
+    """A HealthCheckRequest of that name."""
+    return wrappers_pb2.BytesValue(value=name).SerializeToString() or b"\x0a\x00"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "code", "message"),
+    [
+        (b"\xff", "INVALID_ARGUMENT", "could not parse request"),
+        (b"\x0a\x05ab", "INVALID_ARGUMENT", "could not parse request"),
+        (b"\x0a\x01\xff", "INVALID_ARGUMENT", "could not parse request"),
+        (name_field(b"x" * 201), "INVALID_ARGUMENT", "could not parse request"),
+        (name_field(b"x" * 200), "NOT_FOUND", "service name unknown"),
+        (name_field(b""), "OK", ""),
+        # A field that nobody knows yet, and a name that comes twice: the last one counts.
+        (name_field(b"ModelService") + b"\x10\x01", "OK", ""),
+        (name_field(b"nope") + name_field(b"ModelService"), "OK", ""),
+        (name_field(b"ModelService") + name_field(b"nope"), "NOT_FOUND", "service name unknown"),
+    ],
+)
+def test_health_reads_any_request(options, request_bytes, code, message):
+    """As gRPC's own service does: what is no request is INVALID_ARGUMENT."""
+    call = options.channel.unary_unary(CHECK, bytes, bytes)
+    try:
+        answer = "OK", "" if call(request_bytes, timeout=30) == SERVING else "not serving"
+    except grpc.RpcError as error:
+        answer = error.code().name, error.details()
+
+    assert (code, message) == answer
 
 
 @pytest.mark.parametrize("service", ["", "ModelService", "nope"])
