@@ -13,6 +13,9 @@ T = TypeVar("T")
 # How Python's parser begins its reasons; it refuses a little that the C++ parser takes.
 _PLACE = re.compile(r"^(\d+):(\d+) : ('.*?': )?", re.DOTALL)
 
+# How Python says that bytes of the file, or escapes in it, are no text; nobody who wrote the file knows Python.
+_CODEC = "'utf-8' codec can't "
+
 
 def read_text_proto(path: str, message: T) -> T:
     """Fills the message from a file.
@@ -53,5 +56,7 @@ def parse_text_proto(content: bytes, message: Any) -> list[str]:
 
 
 def _python_reason(error: Exception) -> str:
-    place = _PLACE.match(str(error))
-    return f"{place[1]}:{place[2]}: {str(error)[place.end() :]}" if place else f"1:1: {error}"
+    text = str(error)
+    place = _PLACE.match(text)
+    reason = "String is not valid UTF-8." if _CODEC in text else text[place.end() if place else 0 :]
+    return f"{place[1]}:{place[2]}: {reason}" if place else f"1:1: {reason}"

@@ -87,6 +87,17 @@ def test_bytes_that_are_no_text():
 
 
 @pytest.mark.parametrize(
+    ("name", "column"), [(b'"h\xffi"', 36), (b'"h\\377i"', 45), (b"'\\xC3'", 43), (b'"\xed\xa0\x80"', 36)]
+)
+def test_a_string_that_is_no_text(name, column):
+    """In words of its own, at the string or behind it; whoever wrote the file does not know Python's."""
+    content = b"model_config_list { config { name: " + name + b" } }"
+    reasons = parse_text_proto(content, model_server_config_pb2.ModelServerConfig())
+
+    assert [f"1:{column}: String is not valid UTF-8."] == reasons
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
