@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 Headers = Sequence[tuple[bytes, bytes]]
 
 
+class Client(Protocol):
+    """Who asks.
+
+    Attributes:
+      cancelled: Whether nobody waits for the answer any more.
+    """
+
+    cancelled: bool
+
+
 @dataclass(frozen=True)
 class HttpRequest:
     """One whole HTTP request.
@@ -24,12 +34,14 @@ class HttpRequest:
       target: The raw request target, undecoded, query included, e.g. /v1/models/m:predict.
       headers: Names in lower case, in the order received.
       body: Whole, chunks joined, Content-Encoding not yet undone.
+      client: Who sent it, where that is known.
     """
 
     method: str
     target: bytes
     headers: Headers
     body: bytes
+    client: Client | None = None
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from serving.errors import Code, ResourceExhausted, ServingError
 
+if TYPE_CHECKING:
+    from serving.exchange import Client
+
 Array = NDArray[Any]
 # Tensors by name, or what went wrong; exactly one of the two.
 Done = Callable[["dict[str, Array] | None", "ServingError | None"], None]
-
-
-class Client(Protocol):
-    """Who asks; `cancelled`: nobody waits for the answer any more."""
-
-    cancelled: bool
 
 
 @dataclass(slots=True)

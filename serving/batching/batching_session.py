@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from serving.batching.batch_queue import queue_options
-from serving.batching.batch_task import Batch, BatchTask, Client, Done
+from serving.batching.batch_task import Batch, BatchTask, Done
 from serving.batching.merge import batch_size_of, merge_inputs, round_to_lowest_allowed_batch_size, split_outputs
 from serving.batching.run_pace import RunPace
 from serving.batching.split_input_task import split_input_task
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from serving.batching.batching_parameters import BatchingParameters
     from serving.batching.shared_batch_scheduler import QueueHandle, SharedBatchScheduler
+    from serving.exchange import Client
     from serving.monitoring.serving_metrics import BatchingMetrics
 
 Array = NDArray[Any]

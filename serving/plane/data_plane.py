@@ -23,9 +23,9 @@ from serving.plane.request_metrics import Api, RequestMetrics
 
 if TYPE_CHECKING:
     from serving.core.servable_state import ServableState
+    from serving.exchange import Client
     from serving.model_spec import ModelSpec
     from serving.monitoring.serving_metrics import ServingMetrics
-    from serving.plane.model_job import Client
     from serving.plane.served_model import ServedModel
     from serving.servables.classify import Classifications
     from serving.server_core import ServerCore
@@ -75,8 +75,12 @@ class DataPlane:
         deadline: float | None = None,
         size: int = 0,
         client: Client | None = None,
+        inline: bool = True,
     ) -> None:
         """Runs a signature on tensors; `decode` gives the request's, for the signature, on any thread.
+
+        Args:
+          inline: Whether `decode` is quick enough for the event loop's thread.
 
         Answers: FailedPrecondition, InvalidArgument; what decode and the session raise.
         """
@@ -87,7 +91,7 @@ class DataPlane:
             done(None, error)
             return
         runs = self._runs_by_api.get(api) or self._runs(api)
-        PredictJob(handle, spec, decode, encode, runs).start(done, deadline, size, client)
+        PredictJob(handle, spec, decode, encode, runs).start(done, deadline, size, client, inline=inline)
 
     def classify(
         self,

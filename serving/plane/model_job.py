@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from serving.errors import Code, DeadlineExceeded, ServingError, from_exception
 
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
+    from serving.exchange import Client
     from serving.model_spec import ModelSpec
     from serving.plane.loop_inbox import LoopInbox
     from serving.plane.served_model import Metadata, ServedModel
@@ -23,16 +24,6 @@ Done = Callable[["Answer | None", "ServingError | None"], None]
 # From the model, the exact spec and the seconds left, or None for no limit, to the encoded answer.
 Work = Callable[["ServedModel", "ModelSpec", "float | None"], bytes]
 _LEAST_S = 0.001
-
-
-class Client(Protocol):
-    """Who asks.
-
-    Attributes:
-      cancelled: Whether nobody waits for the answer any more.
-    """
-
-    cancelled: bool
 
 
 @dataclass(frozen=True)

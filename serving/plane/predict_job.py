@@ -17,10 +17,10 @@ from serving.plane.predict_plan import run_measured
 if TYPE_CHECKING:
     from serving.core.servable_handle import ServableHandle
     from serving.errors import ServingError
+    from serving.exchange import Client
     from serving.model_spec import ModelSpec
     from serving.plane.loop_inbox import LoopInbox
     from serving.plane.merging import TickMerger
-    from serving.plane.model_job import Client
     from serving.plane.predict_plan import PredictPlan
     from serving.plane.request_metrics import Api, RequestMetrics
     from serving.plane.served_model import ServedModel
@@ -79,11 +79,13 @@ class PredictJob:
         self._ran_from = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, done: Done, deadline: float | None, size: int, client: Client | None = None) -> None:
-        """Runs it here if that is quick, else elsewhere."""
+    def start(
+        self, done: Done, deadline: float | None, size: int, client: Client | None = None, *, inline: bool = True
+    ) -> None:
+        """Runs it here if that is quick, else elsewhere; not here if not `inline`."""
         self._done = done
         try:
-            if size > MAX_INLINE_BYTES or not self._start_inline(deadline, client):
+            if not inline or size > MAX_INLINE_BYTES or not self._start_inline(deadline, client):
                 job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
                 job.start(self._answer, deadline, size, client)
         except Exception as error:  # noqa: BLE001 - it is this request's answer

@@ -70,7 +70,7 @@ class Connections:
 class _Exchange:
     """One request on its way; called with its answer."""
 
-    __slots__ = ("_connection", "_shared", "head", "request", "response", "size")
+    __slots__ = ("_connection", "_shared", "cancelled", "head", "request", "response", "size")
 
     def __init__(self, connection: HttpConnection, shared: Connections, head: Head, size: int) -> None:
         self._connection: HttpConnection | None = connection
@@ -79,6 +79,8 @@ class _Exchange:
         self.head = head
         self.size = size
         self.response: HttpResponse | None = None
+        # As a Client: a reset is seen, a close is not, since half of one looks the same.
+        self.cancelled = False
 
     def begin(self) -> None:
         """Hands the request up, unless its client has gone."""
@@ -136,7 +138,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = None
         self._shared.budget.give_back(self._received + sum(exchange.size for exchange in self._waiting))
         for exchange in self._waiting:
-            exchange.request = None
+            exchange.request, exchange.cancelled = None, True
         self._waiting.clear()
         self._data, self._body, self._received, self._chunks = b"", [], 0, None
         self._shared.open.discard(self)
@@ -302,7 +304,7 @@ class HttpConnection(asyncio.Protocol):
         self._forget_body()
         self._waiting.append(exchange)
         self._last = self._last or not head.keep_alive
-        exchange.request = HttpRequest(head.method, head.target, head.headers, body)
+        exchange.request = HttpRequest(head.method, head.target, head.headers, body, exchange)
         self._shared.large.submit(exchange.size, exchange.begin)
 
     def _forget_body(self) -> None:

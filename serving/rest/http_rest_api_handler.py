@@ -15,10 +15,9 @@ from serving.model_spec import ModelSpec
 from serving.plane.model_job import failure
 from serving.plane.request_metrics import REST_CLASSIFY, REST_OTHER, REST_PREDICT, REST_REGRESS, Api
 from serving.rest import tensor_json
+from serving.rest.exact_body import exact_body
 from serving.rest.http_response import page
 from serving.rest.http_status import HTTP_STATUS
-from serving.rest.json_document import parse_object, signature_name
-from serving.rest.json_examples import examples_from_json
 from serving.rest.json_text import quoted
 from serving.rest.predict_body import PredictBody
 from serving.rest.request_body import gunzip, is_packed
@@ -43,16 +42,15 @@ _CORS = (
     (b"Access-Control-Allow-Headers", b"Content-Type"),
 )
 METRICS_PATH = "/monitoring/prometheus/metrics"
-# Larger bodies are parsed, and larger packed ones unpacked, on a thread, so that nobody else waits for them.
+# Larger bodies, and packed ones, are read on a thread, so that nobody else waits for them.
 _MAX_INLINE_BYTES = 64 << 10
-_MAX_INLINE_PACKED_BYTES = 4 << 10
 
 
 class HttpRestApiHandler:
     """The HttpHandler of a server; lives on the event loop's thread.
 
     Args:
-      timeout_ms: For a whole request; 0 or less: no limit.
+      timeout_ms: For what is asked of the model, and as much again for reading a large body; 0 or less: no limit.
       cors: Whether every answer allows any origin.
       metrics_text: The metrics page; None: there is none.
       ready: Why the server is not ready, one sentence each; empty: it is.
@@ -71,7 +69,7 @@ class HttpRestApiHandler:
         self.plane = plane
         self.headers: Headers = (_JSON, *(_CORS if cors else ()))
         self._cors: Headers = _CORS if cors else ()
-        self._timeout_s = timeout_ms / 1000 if timeout_ms > 0 else None
+        self.timeout_s = timeout_ms / 1000 if timeout_ms > 0 else None
         self._metrics_text = metrics_text
         self._metrics_path = metrics_path.encode()
         self._ready = ready
@@ -86,8 +84,11 @@ class HttpRestApiHandler:
         elif request.method == "OPTIONS":
             answer(self._preflight(request))
         else:
-            deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
-            _Call(self, request, parts[0] + parts[1], answer, deadline).start()
+            _Call(self, request, parts[0] + parts[1], answer).start()
+
+    def deadline(self) -> float | None:
+        """Of what begins now. The body was read before: as upstream, the limit is for what is asked of the model."""
+        return None if self.timeout_s is None else time.monotonic() + self.timeout_s
 
     def _outside(self, path: bytes, rest: bytes) -> HttpResponse:
         """What is not the API: health, metrics, and libevent's 404. Any method will do, as upstream has it."""
@@ -116,7 +117,7 @@ class _Call:
         "_answer",
         "_api",
         "_body",
-        "_deadline",
+        "_client",
         "_document",
         "_handler",
         "_method",
@@ -132,14 +133,13 @@ class _Call:
         request: HttpRequest,
         target: bytes,
         answer: Callable[[HttpResponse], None],
-        deadline: float | None,
     ) -> None:
         self._handler = handler
         self._method, self._target = request.method, target
         self._packed = is_packed(request.headers)
         self._answer = answer
-        self._deadline = deadline
         self._body = request.body
+        self._client = request.client
         self._document: PredictBody | None = None
         self._model = ""
         self._api: Api = REST_OTHER
@@ -147,7 +147,7 @@ class _Call:
 
     def start(self) -> None:
         """Goes on on a thread if the body takes long to read."""
-        if len(self._body) > (_MAX_INLINE_PACKED_BYTES if self._packed else _MAX_INLINE_BYTES):
+        if self._packed or len(self._body) > _MAX_INLINE_BYTES:
             reading = asyncio.get_running_loop().run_in_executor(None, self._read)
             reading.add_done_callback(lambda done: self._go_on(done.result()))
         else:
@@ -180,24 +180,36 @@ class _Call:
 
     def _predict(self, asked: Route) -> Callable[[], None]:
         self._api = REST_PREDICT
-        document = self._document = PredictBody(self._body)
+        document = self._document = PredictBody(self._body, self._handler.timeout_s)
         spec = ModelSpec(asked.model, asked.version, asked.label, document.signature_name)
         return lambda: self._handler.plane.predict(
-            spec, self._decode, self._encode, self._done, api=self._api, deadline=self._deadline, size=len(self._body)
+            spec,
+            self._decode,
+            self._encode,
+            self._done,
+            api=self._api,
+            deadline=self._handler.deadline(),
+            size=document.size,
+            client=self._client,
+            inline=len(self._body) <= _MAX_INLINE_BYTES,
         )
 
     def _infer(self, asked: Route) -> Callable[[], None]:
         """Classify or regress."""
         self._api = REST_CLASSIFY if asked.verb == "classify" else REST_REGRESS
-        document = parse_object(self._body)
-        spec = ModelSpec(asked.model, asked.version, asked.label, signature_name(document))
-        examples = examples_from_json(document)
-        plane, api, deadline, size = self._handler.plane, self._api, self._deadline, len(self._body)
-        if asked.verb == "classify":
-            return lambda: plane.classify(
-                spec, examples, _classifications, self._done, api=api, deadline=deadline, size=size
-            )
-        return lambda: plane.regress(spec, examples, _regressions, self._done, api=api, deadline=deadline, size=size)
+        document = exact_body(self._body, self._handler.timeout_s)
+        spec = ModelSpec(asked.model, asked.version, asked.label, document.signature_name)
+        examples = document.examples()
+        plane, api, size = self._handler.plane, self._api, len(self._body)
+
+        def begin() -> None:
+            limits: Any = {"deadline": self._handler.deadline(), "size": size, "client": self._client}
+            if asked.verb == "classify":
+                plane.classify(spec, examples, _classifications, self._done, api=api, **limits)
+            else:
+                plane.regress(spec, examples, _regressions, self._done, api=api, **limits)
+
+        return begin
 
     def _look(self, asked: Route) -> None:
         from serving.rest import model_json

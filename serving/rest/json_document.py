@@ -1,20 +1,15 @@
-"""A request's body as a JSON object. Pure."""
+"""A request's document as a JSON object. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from serving.errors import InvalidArgument
-from serving.rest.json_reader import read
 from serving.rest.json_text import shown
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The body's object.
-
-    Raises: InvalidArgument in upstream's words.
-    """
-    document = read(body)
+def as_object(document: Any) -> dict[str, Any]:
+    """The document, which must be an object. Raises InvalidArgument in upstream's words."""
     if not isinstance(document, dict):
         raise InvalidArgument(f"JSON Value: {shown(document)} Is not object")
     return document

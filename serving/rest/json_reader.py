@@ -18,8 +18,11 @@ _BLANK = re.compile(rb"[ \t\n\r]*")
 # Where the standard scanner is more generous: integers beyond 64 bits, numbers beyond a double, lone surrogates.
 _DIFFERS = re.compile(rb"[^0-9.][0-9]{19}|[eE]\+?[0-9]{3}|\\u[dD][89a-fA-F]")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
+# Elements of a list that the scanner takes and means the same.
+_PLAIN = rb'-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?|"[^"\\\x00-\x1f]*"|true|false|null'
+_PLAIN_ELEMENTS = re.compile(rb"(?:[ \t\n\r]*(?:%s)[ \t\n\r]*,){2,4096}" % _PLAIN)
 _DIGITS = re.compile(rb"[0-9]+")
-_PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
+_UNESCAPED = re.compile(rb'[^"\\\x00-\x1f]*')
 _HEX = re.compile(rb"[0-9A-Fa-f]{4}")
 _SHORT = {b'"': '"', b"\\": "\\", b"/": "/", b"b": "\b", b"f": "\f", b"n": "\n", b"r": "\r", b"t": "\t"}
 _WORDS = {b"t": (b"true", True), b"f": (b"false", False), b"n": (b"null", None)}
@@ -40,13 +43,19 @@ def read(body: bytes) -> Any:
     """
     if not body:
         raise InvalidArgument("JSON Parse error: The document is empty")
+    scanned = scan(body)
+    return scanned[0] if scanned else _Reader(body).read()
+
+
+def scan(body: bytes) -> tuple[Any] | None:
+    """The first value, if the standard library's scanner takes it and means the same; 30 MB a second."""
     text = body.removeprefix(_BOM).decode("utf-8", "surrogateescape").lstrip(" \t\n\r")
-    if text.startswith(("{", "[")) and not _DIFFERS.search(body):
-        try:
-            return _SCANNER.raw_decode(text)[0]
-        except (ValueError, RecursionError):
-            pass  # the reader below finds it good after all, or says what is wrong
-    return _Reader(body).read()
+    if not text.startswith(("{", "[")) or _DIFFERS.search(body):
+        return None
+    try:
+        return (_SCANNER.raw_decode(text)[0],)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,6 +116,10 @@ class _Reader:
             return self._close()
         if not first and not self._takes(b","):
             raise self._error(MISS_SQUARE)
+        if elements := _PLAIN_ELEMENTS.match(self._body, self._at):
+            self._at = elements.end()
+            text = elements.group()[:-1].decode("utf-8", "surrogateescape")
+            self._open[-1].extend(json.loads(f"[{text}]"))  # type: ignore[union-attr]  # a list
         return self._value()
 
     def _ends(self, bracket: bytes) -> bool:
@@ -178,7 +191,7 @@ class _Reader:
         self._at += 1
         parts: list[str] = []
         while True:
-            plain = _PLAIN.match(self._body, self._at)
+            plain = _UNESCAPED.match(self._body, self._at)
             assert plain
             parts.append(plain.group().decode("utf-8", "surrogateescape"))
             self._at = plain.end()

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.rest import simd_reader
-from serving.rest.json_document import parse_object, signature_name
-from serving.rest.json_tensor import inputs_from_json
+from serving.rest.exact_body import MEMORY_FACTOR, exact_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,15 +25,18 @@ class PredictBody:
     Attributes:
       signature_name: What the body names; empty if it names none.
       row_form: Whether the answer is in row form; known once `inputs` was called.
+      size: How many bytes of memory it takes.
     """
 
-    def __init__(self, body: bytes) -> None:
-        """Parses. Raises InvalidArgument in upstream's words."""
+    def __init__(self, body: bytes, timeout_s: float | None = None) -> None:
+        """Parses; see exact_body. Raises InvalidArgument in upstream's words; DeadlineExceeded."""
         self._body = body
+        self._timeout_s = timeout_s
         self._fast = simd_reader.read_body(body)
-        self._document = None if self._fast else parse_object(body)
-        self.signature_name = self._fast.signature_name if self._fast else signature_name(self._document or {})
+        self._exact = None if self._fast else exact_body(body, timeout_s)
+        self.signature_name = (self._fast or self._exact).signature_name  # type: ignore[union-attr]
         self.row_form = False
+        self.size = len(body) if self._fast else MEMORY_FACTOR * len(body)
 
     def inputs(self, dtypes: Mapping[str, str]) -> dict[str, Array]:
         """The tensor of each alias, given TensorFlow's name of each input's dtype. Raises as inputs_from_json."""
@@ -45,6 +47,6 @@ class PredictBody:
             self.row_form = fast.row_form
             if (tensors := fast.inputs(dtypes)) is not None:
                 return tensors
-        document = parse_object(self._body) if self._document is None else self._document
-        self.row_form, tensors = inputs_from_json(document, dtypes)
+        exact, self._exact = self._exact or exact_body(self._body, self._timeout_s), None
+        self.row_form, tensors = exact.inputs(dtypes)
         return tensors

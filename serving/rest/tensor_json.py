@@ -25,6 +25,8 @@ _NO_PREDICTIONS = '{\n    "predictions": []\n}'
 _FLOAT32 = struct.Struct("f")
 # Fewer are printed one by one.
 _MIN_TOGETHER = 48
+# More would keep other threads waiting: 2 ms.
+_MAX_TOGETHER = 4096
 # Digits that a float32 needs at most, and that are tried first.
 _DIGITS, _FEW_DIGITS = 9, 6
 # More than half the distance between two float32, relative and for subnormal ones.
@@ -91,6 +93,9 @@ def float_texts(values: Array) -> list[str]:
     """
     if values.size < _MIN_TOGETHER:
         return list(map(float_text, values.tolist()))
+    if values.size > _MAX_TOGETHER:
+        pieces = (values[start : start + _MAX_TOGETHER] for start in range(0, values.size, _MAX_TOGETHER))
+        return [text for piece in pieces for text in float_texts(piece)]
     long = _surely_long(values)
     together = values[long].tolist()
     texts = ("%.9g " * len(together) % tuple(together)).split()

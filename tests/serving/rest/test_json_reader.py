@@ -1,12 +1,14 @@
 import contextlib
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import InvalidArgument
+from serving.rest import json_reader
 from serving.rest.json_reader import _Reader, read
 
 
@@ -98,3 +100,25 @@ def test_any_bytes_give_a_value_or_an_error(body):
     """Never anything else."""
     with contextlib.suppress(InvalidArgument):
         read(body)
+
+
+TOKENS = (
+    *(b"1", b"-0", b"-1.5", b"01", b"1e5", b'"a"', b'"\xff"', b'"\\n"', b'"', b"true", b"nul", b"null", b"NaN", b"-"),
+    *(b",", b",", b",", b"[", b"]", b"{", b":", b" ", b"\n", b"\x00", b"123456789012345678", b"12345678901234567890"),
+)
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=14).map(b"".join))
+def test_elements_at_once_are_what_they_are_one_by_one(tail):
+    """Values and errors."""
+
+    def said():
+        try:
+            return repr(_Reader(b"[" + tail).read())
+        except InvalidArgument as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        together = said()
+        patch.setattr(json_reader, "_PLAIN_ELEMENTS", re.compile(b"(?!)"))
+        assert said() == together

@@ -9,8 +9,8 @@ from hypothesis.extra import numpy as npst
 
 from serving.errors import ServingError
 from serving.rest import simd_reader
-from serving.rest.json_document import parse_object, signature_name
-from serving.rest.json_tensor import inputs_from_json
+from serving.rest.exact_body import ParsedBody
+from serving.rest.json_reader import read
 from serving.rest.predict_body import PredictBody
 
 DTYPES = ["float", "double", "int8", "uint8", "int16", "int32", "int64", "uint32", "uint64", "bool", "string", "half"]
@@ -19,12 +19,11 @@ DTYPES = ["float", "double", "int8", "uint8", "int16", "int32", "int64", "uint32
 def exact(body, dtypes):
     """What the exact reader alone makes of a body, errors too."""
     try:
-        document = parse_object(body)
-        name = signature_name(document)
-        row_form, tensors = inputs_from_json(document, dtypes)
+        parsed = ParsedBody(read(body))
+        row_form, tensors = parsed.inputs(dtypes)
     except ServingError as error:
         return error.code, error.message
-    return name, row_form, described(tensors)
+    return parsed.signature_name, row_form, described(tensors)
 
 
 def fast(body, dtypes):
