@@ -27,6 +27,8 @@ class CallPlan:
     fetches: tuple[str, ...]
     # One per feed, TensorFlow's DataType.
     numbers: tuple[int, ...]
+    # One per fetch.
+    fetched: tuple[int, ...]
 
     @cached_property
     def asked(self) -> tuple[str, ...]:
@@ -36,6 +38,13 @@ class CallPlan:
     @cached_property
     def _fits(self) -> list[np.dtype[Any] | None]:
         return [found.numpy if (found := dtypes.BY_NUMBER.get(number)) else None for number in self.numbers]
+
+    @cached_property
+    def _quantized(self) -> list[tuple[int, np.dtype[Any]]]:
+        """Which of what is asked for comes as plain numbers, and what they are."""
+        numbers = dict(zip(self.fetches, self.fetched, strict=True))
+        found = (dtypes.QUANTIZED.get(numbers[name] % dtypes.REF) for name in self.asked)
+        return [(index, dtype) for index, dtype in enumerate(found) if dtype]
 
     @cached_property
     def _picks(self) -> list[int]:
@@ -56,6 +65,8 @@ class CallPlan:
             values = [_as_array(value) for value in call(arrays)] if call else []
         except Exception as error:  # noqa: BLE001 - only TensorFlow's become another
             raise as_serving_error(error) from None
+        for index, dtype in self._quantized:
+            values[index] = values[index].view(dtype)
         if not self._picks:
             return values
         pool = values + arrays

@@ -25,6 +25,11 @@ def _row(number: int, name: str, numpy: Any, field: str) -> DType:
     return DType(number, name, np.dtype(numpy), field)
 
 
+def _quantized(number: int, name: str, numpy: Any) -> DType:
+    """As TensorFlow knows it from numpy: a structure with one field, whose name is the type's."""
+    return _row(number, name, [(name, numpy)], "int_val")
+
+
 DTYPES = (
     _row(1, "float", np.float32, "float_val"),
     _row(2, "double", np.float64, "double_val"),
@@ -36,7 +41,12 @@ DTYPES = (
     _row(8, "complex64", np.complex64, "scomplex_val"),
     _row(9, "int64", np.int64, "int64_val"),
     _row(10, "bool", np.bool_, "bool_val"),
+    _quantized(11, "qint8", np.int8),
+    _quantized(12, "quint8", np.uint8),
+    _quantized(13, "qint32", np.int32),
     _row(14, "bfloat16", ml_dtypes.bfloat16, "half_val"),
+    _quantized(15, "qint16", np.int16),
+    _quantized(16, "quint16", np.uint16),
     _row(17, "uint16", np.uint16, "int_val"),
     _row(18, "complex128", np.complex128, "dcomplex_val"),
     _row(19, "half", np.float16, "half_val"),
@@ -53,18 +63,11 @@ DTYPES = (
 
 BY_NUMBER = {dtype.number: dtype for dtype in DTYPES}
 BY_NUMPY = {dtype.numpy: dtype for dtype in DTYPES}
+# TensorFlow takes them as what they are, and gives back their numbers.
+QUANTIZED = {dtype.number: dtype.numpy for dtype in DTYPES if dtype.numpy.names}
 
 # Element types without an equivalent in numpy; they are named in messages all the same.
-_OTHER_NAMES = {
-    0: "INVALID",
-    11: "qint8",
-    12: "quint8",
-    13: "qint32",
-    15: "qint16",
-    16: "quint16",
-    20: "resource",
-    21: "variant",
-}
+_OTHER_NAMES = {0: "INVALID", 20: "resource", 21: "variant"}
 # A reference (a TF1 variable) has the number of its element type and this much more.
 REF = 100
 
@@ -82,3 +85,8 @@ def of_array(array: np.ndarray[Any, Any]) -> DType | None:
     if array.dtype.kind in "SU":
         return BY_NUMPY[np.dtype(np.object_)]
     return BY_NUMPY.get(array.dtype.newbyteorder("="))
+
+
+def plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """That of the numbers of a quantized type; any other as it is."""
+    return dtype[0] if dtype.names else dtype

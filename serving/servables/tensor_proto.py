@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.servables import string_list
-from serving.servables.dtypes import BY_NUMBER, DType, of_array
+from serving.servables.dtypes import BY_NUMBER, DType, of_array, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> Array:
     content = proto.tensor_content
     if content:
         return _from_content(content, dtype, count).reshape(shape)
-    return _filled(_values(proto, dtype), count).reshape(shape)
+    return _filled(_values(proto, dtype), count).view(dtype.numpy).reshape(shape)
 
 
 def from_array(array: Array, *, as_tensor_content: bool = False) -> tensor_pb2.TensorProto:
@@ -81,11 +81,11 @@ def _entries(values: Array, dtype: DType) -> list[Any]:
         values = values.view(_ENTRIES[dtype.field])
     elif dtype.name in {"int4", "uint4"}:
         values = values.astype(np.int32)
-    return list(values.tolist())
+    return list(values.view(plain(values.dtype)).tolist())
 
 
 def _values(proto: Any, dtype: DType) -> Array:
-    """What the typed field holds, in the element type; as C++ narrows, numbers out of range wrap around."""
+    """What the typed field holds, quantized types as plain numbers; as C++ narrows, those out of range wrap around."""
     if dtype.field == "float8_val":
         return np.frombuffer(proto.float8_val, dtype.numpy)
     field = getattr(proto, dtype.field)
@@ -105,7 +105,7 @@ def _narrowed(values: Array, dtype: DType) -> Array:
     """To the lowest bits, with their sign."""
     if dtype.name == "int4":
         return ((values & 15 ^ 8) - 8).astype(dtype.numpy)
-    return (values & 15 if dtype.name == "uint4" else values).astype(dtype.numpy)
+    return (values & 15 if dtype.name == "uint4" else values).astype(plain(dtype.numpy))
 
 
 def _filled(values: Array, count: int) -> Array:

@@ -158,10 +158,9 @@ class Session:
         plan = self._plans.get(key)
         if plan is None:
             raw = self._open()
-            for name in key[1]:
-                _dtype(raw, name, f"FetchOutputs node {name}: not found")
+            fetched = [_dtype(raw, name, f"FetchOutputs node {name}: not found") for name in key[1]]
             numbers = [_dtype(raw, name, f"FeedInputs: unable to find feed output {name}") for name in key[0]]
-            plan = CallPlan(*key, tuple(numbers))
+            plan = CallPlan(*key, tuple(numbers), tuple(fetched))
             _remember(self._plans, key, plan)
         return plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from serving.servables.dtypes import DTYPES, DType
+from serving.servables.dtypes import DTYPES, QUANTIZED, DType
 from serving.wire.varint import encode_varint
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def _field(dtype: DType) -> Field:
     return Field(dtype.number, dtype.numpy, dtype.field, encode_varint(number << 3 | _LENGTH_DELIMITED), form)
 
 
-# Four-bit integers and float8 are rare enough to be left to protobuf.
-FIELDS = tuple(_field(dtype) for dtype in DTYPES if dtype.field in _FORMS and dtype.name not in {"int4", "uint4"})
+# Four-bit integers, float8 and quantized types are rare enough to be left to protobuf.
+_COMMON = [dtype for dtype in DTYPES if dtype.number not in QUANTIZED and dtype.name not in {"int4", "uint4"}]
+FIELDS = tuple(_field(dtype) for dtype in _COMMON if dtype.field in _FORMS)
 BY_NUMBER = {field.number: field for field in FIELDS}
 BY_DTYPE = {field.dtype: field for field in FIELDS}

@@ -35,6 +35,11 @@ DTYPES = [
     "float16",
     "bfloat16",
     "complex64",
+    "qint8",
+    "quint8",
+    "qint16",
+    "quint16",
+    "qint32",
 ]
 
 

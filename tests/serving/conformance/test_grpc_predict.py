@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from tensorflow.core.framework import types_pb2
 
 from tests.serving.conformance.wire import shown, tensor
 
@@ -99,6 +100,11 @@ REFUSED = [
      "Expects arg[0] to be float but string is provided"),
     ("6. int32 for float", HALF + 'inputs { key: "x" value { dtype: DT_INT32 int_val: 1 } }', "INVALID_ARGUMENT",
      "Expects arg[0] to be float but int32 is provided"),
+    ("6. qint8 for float", HALF + 'inputs { key: "x" value { dtype: DT_QINT8 int_val: 1 } }', "INVALID_ARGUMENT",
+     "Expects arg[0] to be float but qint8 is provided"),
+    ("6. int8 for qint8", 'model_spec { name: "echo" signature_name: "qint8" } '
+     'inputs { key: "x" value { dtype: DT_INT8 int_val: 1 } }', "INVALID_ARGUMENT",
+     "Expects arg[0] to be qint8 but int8 is provided"),
     ("6. double for float", HALF + 'inputs { key: "x" value { dtype: DT_DOUBLE double_val: 1 } }', "INVALID_ARGUMENT",
      "Expects arg[0] to be float but double is provided"),
     ("6. float for string", 'model_spec { name: "echo" signature_name: "string" } ' + given("x"), "INVALID_ARGUMENT",
@@ -167,6 +173,32 @@ def test_the_filter_chooses_outputs(main, names, answered):
     reply = main.predict("echo", inputs, signature_name="pair", output_filter=names)
 
     assert ("OK", answered) == (reply.code, set(reply.response.outputs))
+
+
+QUANTIZED = [
+    # name, dtype, a tensor's values, what comes back
+    ("qint8", "DT_QINT8", "int_val: [5, -3]", [5, -3]),
+    ("quint8", "DT_QUINT8", "int_val: [255, 0]", [255, 0]),
+    ("qint16", "DT_QINT16", "int_val: [-32768, 7]", [-32768, 7]),
+    ("quint16", "DT_QUINT16", "int_val: [65535, 1]", [65535, 1]),
+    ("qint32", "DT_QINT32", "int_val: [-2147483648, 2147483647]", [-(2**31), 2**31 - 1]),
+    ("qint8", "DT_QINT8", "int_val: [300]", [44, 44]),
+    ("qint8", "DT_QINT8", "", [0, 0]),
+    ("qint8", "DT_QINT8", 'tensor_content: "\\x05\\xfd"', [5, -3]),
+    ("quint16", "DT_QUINT16", 'tensor_content: "\\xff\\xff\\x01\\x00"', [65535, 1]),
+    ("qint32", "DT_QINT32", 'tensor_content: "\\x00\\x00\\x00\\x80\\xff\\xff\\xff\\x7f"', [-(2**31), 2**31 - 1]),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype", "values", "answered"), QUANTIZED)
+def test_quantized_tensors_come_back(main, name, dtype, values, answered):
+    """As what they are, by value; narrowed and filled up as other integers are."""
+    text = f'inputs {{ key: "x" value {{ dtype: {dtype} tensor_shape {{ dim {{ size: 2 }} }} {values} }} }}'
+    reply = main.call("Predict", f'model_spec {{ name: "echo" signature_name: "{name}" }} {text}')
+
+    assert "OK" == reply.code, reply.message
+    output = reply.response.outputs["y"]
+    assert (types_pb2.DataType.Value(dtype), answered, b"") == (output.dtype, output.int_val, output.tensor_content)
 
 
 @pytest.mark.parametrize(("spec", "version", "value"), rows(LOOKED_UP))

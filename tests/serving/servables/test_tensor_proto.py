@@ -50,6 +50,12 @@ RARER = [
     np.array(0.5, ml_dtypes.float8_e4m3fn),
     np.array([-8, 7], ml_dtypes.int4),
     np.array([0, 15], ml_dtypes.uint4),
+    np.array([-128, 5], np.int8).view(tf.qint8.as_numpy_dtype),
+    np.array(255, np.uint8).view(tf.quint8.as_numpy_dtype),
+    np.array([[-(2**15)], [7]], np.int16).view(tf.qint16.as_numpy_dtype),
+    np.array([2**16 - 1, 0], np.uint16).view(tf.quint16.as_numpy_dtype),
+    np.array([[2**31 - 1, -(2**31)]], np.int32).view(tf.qint32.as_numpy_dtype),
+    np.empty((0, 2), tf.qint8.as_numpy_dtype),
     np.array([[1, 2], [3, 4]], np.int32).T,
     np.array([1, 2], ">f4"),
 ]
@@ -72,7 +78,9 @@ def by_tensorflow(proto):
         value = tf.io.parse_tensor(proto.SerializeToString(), tf.as_dtype(proto.dtype)).numpy()
     except (tf.errors.InvalidArgumentError, TypeError):
         return None
-    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+    value = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+    # TensorFlow gives the plain numbers of a quantized tensor.
+    return value.view(tf.as_dtype(proto.dtype).as_numpy_dtype) if tf.as_dtype(proto.dtype).is_quantized else value
 
 
 SMALL = st.integers(0, 3)
