@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0
 INSTANCE = "app.kubernetes.io/instance"
+TRACK = "shipway.dev/track"
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,25 @@ def render_at(repository: Repository, ref: str, environment: str) -> list[dict[s
 
 
 def servers(objects: list[dict[str, Any]]) -> list[Server]:
-    """The model servers among rendered objects, by model. Raises: OverlayError (an image without a version)."""
+    """The model servers among rendered objects, by model, without canaries: those run beside a version, not instead.
+
+    Raises: OverlayError (an image without a version).
+    """
     found = []
     for item in objects:
-        labels = item["metadata"].get("labels", {})
-        if item["kind"] == "Deployment" and labels.get("app.kubernetes.io/name") == "model-server":
+        if _is_server(item):
+            labels = item["metadata"]["labels"]
             image = item["spec"]["template"]["spec"]["containers"][0]["image"]
             found.append(Server(labels[INSTANCE], _pin(image), item["spec"].get("replicas")))
     return sorted(found, key=lambda server: server.model)
+
+
+def _is_server(item: dict[str, Any]) -> bool:
+    if item["kind"] != "Deployment":
+        return False
+    pod: dict[str, Any] = item["spec"]["template"].get("metadata", {}).get("labels", {}) if "spec" in item else {}
+    labels = item["metadata"].get("labels", {})
+    return labels.get("app.kubernetes.io/name") == "model-server" and pod.get(TRACK) != "canary"
 
 
 def _pin(image: str) -> Pin:

@@ -113,3 +113,19 @@ def test_other_objects_are_no_servers(tmp_path):
     other = {"kind": "Deployment", "metadata": {"name": "web"}}
 
     assert [] == servers([*render(tree(tmp_path, "resources: [namespace.yaml]\n")), other])
+
+
+def test_a_canary_is_no_server_of_its_own(tmp_path):
+    """One machine serves the version that the environment stands on."""
+    kustomization = """
+resources: [../../models/digits, ../../canaries/digits]
+images:
+  - {name: models/digits, newTag: "5"}
+  - {name: canaries/digits, newName: models/digits, newTag: "6"}
+"""
+    shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
+    overlay = tmp_path / "kustomize/overlays/try"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(kustomization)
+
+    assert [Server("digits", Pin("5", ""), None)] == servers(render(overlay))
