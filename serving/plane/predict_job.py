@@ -48,7 +48,10 @@ class Runs:
 
 
 class PredictJob:
-    """Begins on the event loop's thread; answers there by `done`, once it was counted."""
+    """Begins on the event loop's thread; answers there by `done`, once it was counted.
+
+    It holds its version until nothing runs for it any more, which may be after it was answered that its time is up.
+    """
 
     __slots__ = (
         "_decode",
@@ -85,9 +88,19 @@ class PredictJob:
         """Runs it here if that is quick, else elsewhere; not here if not `inline`."""
         self._done = done
         try:
-            if not inline or size > MAX_INLINE_BYTES or not self._start_inline(deadline, client):
-                job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
-                job.start(self._answer, deadline, size, client)
+            if inline and size <= MAX_INLINE_BYTES and self._start_inline(deadline, client):
+                return
+        except Exception as error:  # noqa: BLE001 - it is this request's answer
+            self._handle.release()
+            self._answer(None, failure(error))
+            return
+        self._start_job(deadline, size, client)
+
+    def _start_job(self, deadline: float | None, size: int, client: Client | None) -> None:
+        """The job lets go of the handle when its thread has run, which may be after it has answered."""
+        try:
+            job = ModelJob(self._handle, self._spec, self._on_thread, self._runs.inbox)
+            job.start(self._answer, deadline, size, client)
         except Exception as error:  # noqa: BLE001 - it is this request's answer
             self._answer(None, failure(error))
 
@@ -122,16 +135,17 @@ class PredictJob:
         self._runs.inbox.put(lambda: self._ran(values, error))
 
     def _ran(self, outputs: list[Array] | None, error: ServingError | None) -> None:
-        if outputs is None or self._plan is None:
-            self._answer(None, error)
-            return
-        self._runs.metrics.record_run(self._runs.api, self._spec.name, perf_counter() - self._ran_from)
-        try:
-            body = self._encode(self._spec, dict(zip(self._plan.aliases, outputs)))  # noqa: B905 - of one plan
-        except Exception as raised:  # noqa: BLE001 - it is this request's answer
-            self._answer(None, failure(raised))
-        else:
-            self._answer(Answer(body, self._spec, self._model.metadata), None)
+        """The last to use the version."""
+        answer: Answer | None = None
+        if outputs is not None and self._plan is not None:
+            self._runs.metrics.record_run(self._runs.api, self._spec.name, perf_counter() - self._ran_from)
+            try:
+                body = self._encode(self._spec, dict(zip(self._plan.aliases, outputs)))  # noqa: B905 - of one plan
+                answer = Answer(body, self._spec, self._model.metadata)
+            except Exception as raised:  # noqa: BLE001 - it is this request's answer
+                error = failure(raised)
+        self._handle.release()
+        self._answer(answer, error)
 
     def _expire(self) -> None:
         self._answer(None, DeadlineExceeded("Timed out waiting for notification"))
@@ -142,7 +156,6 @@ class PredictJob:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._handle.release()  # a thread may have done it already
         self._runs.metrics.record(self._runs.api, self._spec.name, error.code if error else Code.OK, self._started)
         done(answer, error)
 
