@@ -6,13 +6,22 @@ imported before the flags are read.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import signal
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+if __name__ == "__main__":
+    # While the rest is imported and TensorFlow comes in there is nothing to finish. As the first process of a container,
+    # which signals do not end unless it takes them, it would go on.
+    for stop in STOPS:
+        signal.signal(stop, lambda *_: os._exit(0))
+
+import asyncio
+import contextlib
+import logging
 import sys
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from serving import event_loop, interpreter
 from serving.errors import ServingError
@@ -25,26 +34,38 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m serving"
 FAILED = 255
+# What shells add to a signal's number for a process that it has ended.
+_SIGNALLED = 128
 _STDERR = 2
+log = logging.getLogger(__name__)
 
 
-def main(arguments: list[str]) -> int:
-    """Runs a server; returns the exit code: 0 after a graceful stop, 255 for bad flags and start-up errors."""
+def main(arguments: list[str]) -> NoReturn:
+    """Runs a server and ends the process: with 0 after a graceful stop, 255 for bad flags and start-up errors."""
     parsed = parse_flags(arguments)
     if parsed.values["version"] and not (parsed.errors or parsed.help):
         _print_version()
-        return 0
+        _end(0)
     if not report(parsed, PROGRAM):
-        return FAILED
+        _end(FAILED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     tensorflow_light.preload()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s")
+    _run(options_from_flags(parsed.values))
+
+
+def _run(options: ServerOptions) -> NoReturn:
+    # Nobody closes it: that would wait for the threads of its executor, of which one may be busy for long.
+    loop = event_loop.new()
     try:
-        event_loop.run(_serve(options_from_flags(parsed.values)))
+        loop.run_until_complete(_serve(options))
     except ServingError as error:
         print(f"Failed to start server. Error: {error.status()}", flush=True)  # noqa: T201
-        return FAILED
-    return 0
+        _end(FAILED)
+    except Exception:
+        log.exception("the server broke")
+        _end(1)
+    _end(0)
 
 
 async def _serve(options: ServerOptions) -> None:
@@ -53,9 +74,30 @@ async def _serve(options: ServerOptions) -> None:
     tensorflow_light.use()
     server = Server(options)
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, server.request_stop)
+
+    def stop() -> None:
+        for signum in STOPS:
+            loop.remove_signal_handler(signum)
+            # Not by the loop, which may be what is stuck.
+            signal.signal(signum, lambda number, _: os._exit(_SIGNALLED + number))
+        server.request_stop()
+
+    for signum in STOPS:
+        loop.add_signal_handler(signum, stop)
     await server.serve(interpreter.settle)
+
+
+def _end(code: int) -> NoReturn:
+    """At once, whatever other threads do.
+
+    A thread inside TensorFlow, which may be running a loop without end or loading a model, cannot be ended, nor one of
+    an executor, which Python would wait for; and what they use must not be taken down under them.
+    """
+    logging.shutdown()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _print_version() -> None:
@@ -78,8 +120,4 @@ def _open_standard_streams() -> None:
 
 if __name__ == "__main__":
     _open_standard_streams()
-    code = main(sys.argv[1:])
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed
-        stream.flush()
-    # A thread that is still loading a model must not hold up the end, nor crash in it.
-    os._exit(code)
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""run: a coroutine on uvloop where there is one, else on asyncio's own loop."""
+"""run, new: a coroutine on uvloop where there is one, or that loop; else on asyncio's own."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(main)
     else:
         uvloop.run(main)
+
+
+def new() -> asyncio.AbstractEventLoop:
+    """A loop for its caller to run, and to close."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from typing_extensions import Self
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from serving.options import ServerOptions
 
 log = logging.getLogger(__name__)
+# What unloading may take beyond the grace, in seconds.
+UNLOAD_S = 1.0
 
 
 class Server:
@@ -113,6 +116,7 @@ class Server:
         self._stopping = asyncio.Event()
         self._plane.start()
         transports = Transports(self._plane, self.options, self._metrics, self._core)
+        grace_ends = 0.0
         try:
             await self._unless_stopped(asyncio.to_thread(_import_heavy))
             await self._models()
@@ -121,6 +125,7 @@ class Server:
                 await transports.start()
                 started()
                 await self._stopping.wait()
+                grace_ends = time.monotonic() + self.options.shutdown_grace_s
                 log.info("stopping: finishing the requests in flight")
         finally:
             if self._poller:
@@ -128,7 +133,7 @@ class Server:
             self._core.begin_stop()
             await transports.stop()
             getattr(self._source, "stop", lambda: None)()
-            self._core.stop()
+            await self._unload(max(grace_ends - time.monotonic(), UNLOAD_S))
 
     def request_stop(self) -> None:
         """Begins to stop; only on the server's own loop, e.g. from its signal handler."""
@@ -157,6 +162,19 @@ class Server:
         if task.done():
             task.result()
         return task.done()
+
+    async def _unload(self, timeout_s: float) -> None:
+        """Unloads everything, and leaves what takes longer to a thread: a run that never ends holds its version."""
+        loop, unloaded = asyncio.get_running_loop(), asyncio.Event()
+
+        def unload() -> None:
+            self._core.stop()
+            with contextlib.suppress(RuntimeError):  # the loop has already ended
+                loop.call_soon_threadsafe(unloaded.set)
+
+        threading.Thread(target=unload, name="Unload", daemon=True).start()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(unloaded.wait(), timeout_s)
 
     def _config_file_poller(self) -> ModelConfigFilePoller | None:
         path, wait_s = self.options.model_config_file, self.options.model_config_file_poll_wait_s

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from serving.config.model_config import model_server_config
@@ -151,7 +151,7 @@ class DataPlane:
     def metadata(self, spec: ModelSpec) -> tuple[ModelSpec, Mapping[str, Any]]:
         """Every SignatureDef of the model as it was saved. Raises InvalidArgument, NotFound."""
         with self._core.servable_handle(spec) as handle:
-            return replace(spec, version=handle.id.version), handle.servable.bundle.signature_def
+            return spec._replace(version=handle.id.version), handle.servable.bundle.signature_def
 
     def status(self, spec: ModelSpec) -> list[ServableState]:
         """The version's state, or those of all versions ever seen, descending. Raises NotFound. Labels are ignored.

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from serving.errors import Code, DeadlineExceeded, ServingError, from_exception
 
@@ -26,8 +25,7 @@ Work = Callable[["ServedModel", "ModelSpec", "float | None"], bytes]
 _LEAST_S = 0.001
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A request's encoded answer, and which model it is of."""
 
     body: bytes

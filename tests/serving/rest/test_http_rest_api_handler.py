@@ -31,7 +31,7 @@ class Plane:
         self.counted = []
         self.error = None
 
-    def predict(self, spec, decode, encode, done, *, api, deadline, size):
+    def predict(self, spec, decode, encode, done, *, api, deadline, size, **_):
         """Runs it."""
         self.calls.append((spec, api.name, deadline, size))
         try:
@@ -44,12 +44,12 @@ class Plane:
         except ServingError as error:
             done(None, error)
 
-    def classify(self, spec, examples, encode, done, *, api, deadline, size):
+    def classify(self, spec, examples, encode, done, *, api, deadline, size, **_):
         """One class for each example."""
         self.calls.append((spec, api.name, deadline, size))
         done(Answer(encode(spec, [[("a", 0.5)]] * len(examples)), spec, METADATA), None)
 
-    def regress(self, spec, examples, encode, done, *, api, deadline, size):
+    def regress(self, spec, examples, encode, done, *, api, deadline, size, **_):
         """One number for each example."""
         self.calls.append((spec, api.name, deadline, size))
         done(Answer(encode(spec, [0.5] * len(examples)), spec, METADATA), None)
