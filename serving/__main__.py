@@ -4,15 +4,17 @@ Reads the flags, runs a server until SIGTERM or SIGINT, and turns the outcome in
 imported before the flags are read.
 """
 
+# ruff: noqa: E402 -- signals are to be taken before the imports, which last
+
 from __future__ import annotations
 
 import os
 import signal
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGINT, signal.SIGTERM)
 if __name__ == "__main__":
-    # While the rest is imported and TensorFlow comes in there is nothing to finish. As the first process of a container,
-    # which signals do not end unless it takes them, it would go on.
+    # While the rest is imported there is nothing to finish. Untaken, SIGINT would leave a traceback, and neither signal
+    # would end the first process of a container.
     for stop in STOPS:
         signal.signal(stop, lambda *_: os._exit(0))
 

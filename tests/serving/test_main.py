@@ -1,5 +1,6 @@
 """The server as a process: `python -m serving`."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -7,22 +8,25 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
 import serving.flags
+from serving.server import UNLOAD_S
 from tests.serving.conftest import ROOT
 
 
 @pytest.fixture
-def serve(*, run_process, free_port, wait_until, half_plus_two, publish, tmp_path):
-    """A server process that answers, and its REST client."""
+def serve(*, request, run_process, free_port, wait_until, half_plus_two, publish, tmp_path):
+    """A server process that answers, and its REST client; with the flags that are the parameter."""
     base = tmp_path / "half"
     publish(half_plus_two, base, 1)
     rest = free_port()
+    flags = getattr(request, "param", ())
     process = run_process(
-        f"--port={free_port()}", f"--rest_api_port={rest}", "--model_name=half", f"--model_base_path={base}"
+        f"--port={free_port()}", f"--rest_api_port={rest}", "--model_name=half", f"--model_base_path={base}", *flags
     )
     client = httpx.Client(base_url=f"http://127.0.0.1:{rest}", timeout=60)
 
@@ -52,6 +56,72 @@ def test_a_signal_lets_requests_in_flight_finish(serve):
     assert 0 == process.wait(20)
     assert [{"outputs": 300_000}] == [answer.json() for answer in answers]
     assert "Traceback" not in process.stderr.read()
+
+
+@pytest.fixture
+def endless(serve):
+    """A server process in which a loop runs that takes minutes."""
+    process, client = serve
+    body = {"signature_name": "slow", "inputs": 2_000_000_000}
+
+    def ask():
+        with contextlib.suppress(httpx.HTTPError):  # it is broken off
+            client.post("/v1/models/half:predict", json=body)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.3)  # the request is on its way; nothing outside tells when it runs
+    yield process
+    process.kill()
+    asking.join()
+
+
+@pytest.mark.parametrize("serve", [["--shutdown_grace_seconds=1"]], indirect=True)
+def test_a_run_without_end_holds_nothing_up_beyond_the_grace(endless):
+    """It exits with 0 all the same, one second later at most; the rest is for a busy machine."""
+    endless.terminate()
+
+    assert 0 == endless.wait(1 + UNLOAD_S + 2.5)
+
+
+def test_a_thread_of_the_executor_holds_nothing_up():
+    """Python would wait for it, at the end of the loop and again at its own."""
+    code = (
+        "import asyncio, time, serving.__main__ as main\n"
+        "async def serve(_): asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)\n"
+        "main._serve = serve\n"
+        "main._run(None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, capture_output=True, check=False)
+
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(endless, signum):
+    """Long before its 10 s of grace are over; the exit code says which signal it was."""
+    endless.terminate()
+    assert any("stopping: finishing" in line for line in endless.stderr)
+    endless.send_signal(signum)
+
+    assert 128 + signum == endless.wait(5)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_first_moment_ends_it_quietly(run_process, wait_until, tmp_path, signum):
+    """While it still imports: nothing is there to finish."""
+    process = run_process(f"--model_base_path={tmp_path}")
+    wait_until(lambda: takes(process.pid, signal.SIGTERM))
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=20)
+
+    assert (0, "", "") == (process.returncode, out, err)
+
+
+def takes(pid, signum):
+    """Whether a process has a handler for the signal."""
+    caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(caught[1], 16) & 1 << signum - 1)
 
 
 @pytest.mark.parametrize(
