@@ -24,6 +24,8 @@ Array = NDArray[Any]
 
 # A few bytes may stand for many elements (the last value is repeated); beyond this much memory they are refused.
 MAX_EXPANDED_BYTES = 1 << 28
+# The most dimensions that numpy's arrays and TensorFlow's tensors have.
+MAX_RANK, MAX_TENSORFLOW_RANK = 64, 254
 # numpy's dtype of one entry of the field; what is not here has the element type's own.
 _ENTRIES: dict[str, Any] = {"half_val": np.uint16, "scomplex_val": np.float32, "dcomplex_val": np.float64}
 _BITS = {"half_val"}
@@ -34,7 +36,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> Array:
     """The tensor's values; strings as an object array of bytes. The array may be read-only.
 
     Raises: ValueError when the proto holds no tensor: bad dtype or shape, content of another size, more than
-      MAX_EXPANDED_BYTES out of fewer values.
+      MAX_EXPANDED_BYTES out of fewer values; InvalidArgument for one of so many dimensions that only TensorFlow has it.
     """
     dtype = BY_NUMBER.get(proto.dtype)
     if dtype is None:
@@ -42,6 +44,11 @@ def to_array(proto: tensor_pb2.TensorProto) -> Array:
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if any(size < 0 for size in shape):
         raise ValueError(f"shape {shape} is not fully defined")
+    if MAX_RANK < len(shape) <= MAX_TENSORFLOW_RANK:
+        raise InvalidArgument(
+            f"Tensors of more than {MAX_RANK} dimensions are not supported by this server, reshape it. "
+            f"Received: rank {len(shape)}"
+        )
     count = math.prod(shape)
     if not count:
         return np.empty(shape, dtype.numpy)

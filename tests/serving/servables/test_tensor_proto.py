@@ -169,6 +169,21 @@ def test_fewer_values_than_elements(text, expected):
     assert expected == to_array(text_format.Parse(text, tensor_pb2.TensorProto())).tolist()
 
 
+@pytest.mark.parametrize("rank", [0, 64, 65, 254, 255])
+def test_more_dimensions_than_numpy_has(rank):
+    """A true sentence for what TensorFlow itself would take; what it would not take either is no tensor."""
+    proto = tensor_pb2.TensorProto(dtype=1, float_val=[7])
+    for _ in range(rank):
+        proto.tensor_shape.dim.add().size = 1
+
+    if rank <= 64:
+        assert [7] == to_array(proto).ravel()
+        return
+    refused = pytest.raises(ServingError, match=r"more than 64 dimensions are not supported.*Received: rank")
+    with refused if rank <= 254 else pytest.raises(ValueError, match=r".+"):
+        to_array(proto)
+
+
 @pytest.mark.parametrize(
     "text",
     [
