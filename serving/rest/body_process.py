@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
-import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Its folder may be on this process's path for a reason that the new process does not know.
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from serving.rest.body_process import main; main()"
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]); from serving.rest.body_process import main; main(float(sys.argv[2]))"
+)
 _ROOT = str(Path(__file__).parents[2])
 _NICENESS = 10
 
@@ -35,14 +37,9 @@ class BodyProcess:
 
     def __init__(self, body: bytes, timeout_s: float | None) -> None:
         """Blocks until it is read. Raises InvalidArgument in upstream's words; DeadlineExceeded, Internal."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, _ROOT], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        timer = threading.Timer(timeout_s, self._process.kill) if timeout_s is not None else None
-        self._end = weakref.finalize(self, _end, self._process, timer)
-        if timer:
-            timer.daemon = True
-            timer.start()
+        command = [sys.executable, "-c", _PROGRAM, _ROOT, str(timeout_s or 0)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._end = weakref.finalize(self, _end, self._process)
         self.signature_name: str = self._ask(body)
 
     def inputs(self, dtypes: Mapping[str, str]) -> tuple[bool, dict[str, NDArray[Any]]]:
@@ -72,21 +69,21 @@ class BodyProcess:
         return value
 
     def _ended(self) -> ServingError:
-        if self._process.returncode == -9:  # noqa: PLR2004 - by the timer, or by the kernel, which is out of memory
+        if self._process.returncode == -signal.SIGALRM:
             return DeadlineExceeded("Timed out waiting for notification")
         return Internal("The process that read the request's body ended; try again with a smaller body.")
 
 
-def _end(process: subprocess.Popen[bytes], timer: threading.Timer | None) -> None:
-    if timer:
-        timer.cancel()
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     with process:  # closes its streams, and waits
         pass
 
 
-def main() -> None:
-    """The process's own side."""
+def main(timeout_s: float) -> None:
+    """The process's own side; 0: no limit."""
+    # Ends it, whatever it is at: the server may be gone by then.
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
     os.nice(_NICENESS)  # those that answer requests go first
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     parsed: list[ParsedBody] = []

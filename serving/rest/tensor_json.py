@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from serving.errors import InvalidArgument
 from serving.rest.json_text import quoted
+from serving.servables import dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,6 @@ _DIGITS, _FEW_DIGITS = 9, 6
 # More than half the distance between two float32, relative and for subnormal ones.
 _STEP, _LEAST_STEP = 2.0**-22, 1e-44
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-_TYPE_NAMES = {"complex64": "complex64", "complex128": "complex128", "float16": "half"}
 
 
 def predictions(tensors: Mapping[str, Array]) -> str:
@@ -189,5 +189,6 @@ def _writer(alias: str, tensor: Array, around: int) -> Callable[[Any], str]:
         if alias.endswith("_bytes"):
             return lambda value: _object({"b64": quoted(base64.b64encode(value).decode())}, around)
         return lambda value: quoted(value.decode("utf-8", "surrogateescape"))
-    name = _TYPE_NAMES.get(str(tensor.dtype), str(tensor.dtype))
+    known = dtypes.of_array(tensor)
+    name = known.name if known else tensor.dtype
     raise InvalidArgument(f"Failed to write JSON value for tensor type: {name}")
