@@ -1,8 +1,9 @@
 import re
 from pathlib import Path
 
-import httpx
 import pytest
+
+from serving.config.model_config_file import read_models_config
 
 PACKAGE = Path(__file__).parents[2] / "serving"
 README = (PACKAGE / "README.md").read_text()
@@ -10,16 +11,23 @@ LINKS = re.findall(r"\[`([\w.]+)`\]\(([\w/]+\.py)#L(\d+)\)", README)
 
 
 def test_the_embedding_example_runs(half_plus_two, publish, free_port, tmp_path):
-    """As it stands in the README."""
-    names = {
-        "version_dir": str(publish(half_plus_two, tmp_path, 1)),
-        "grpc_port": free_port(),
-        "rest_port": free_port(),
-        "httpx": httpx,
-    }
-    exec(re.search(r"```python\n(.*?)```", README, re.DOTALL)[1], names)  # noqa: S102 - that is the test
+    """As it stands in the README, but for its path and ports."""
+    names = {}
+    example = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    folder = publish(half_plus_two, tmp_path, 1)
+    example = example.replace("/models/half/1", str(folder)).replace("8500, 8501", f"{free_port()}, {free_port()}")
+    exec(example, names)  # noqa: S102 - that is the test
 
     assert {"predictions": [2.5]} == names["answer"]
+
+
+def test_the_sample_configuration_is_one(tmp_path):
+    """Of a model with labels."""
+    text = re.search(r"^    model_config_list \{.*?^    \}$", README, re.DOTALL | re.MULTILINE)[0]
+    (tmp_path / "models.config").write_text(text)
+    (model,) = read_models_config(str(tmp_path / "models.config")).models
+
+    assert ("half", {"stable": 1, "canary": 2}) == (model.name, dict(model.version_labels))
 
 
 def test_the_tour_names_every_file_and_no_other():
