@@ -71,7 +71,9 @@ class GrpcTransport:
             if unix_path:
                 await self._server.listen_unix(unix_path)
                 log.info("Running gRPC ModelServer at unix:%s ...", unix_path)
-        except OSError:
+        except OSError as error:
+            # Upstream's message says neither.
+            log.error("gRPC cannot listen on %s: %s", unix_path or f"port {port}", error.strerror or error)  # noqa: TRY400
             await self._server.stop(0)
             raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
 

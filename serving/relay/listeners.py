@@ -66,7 +66,9 @@ def _open_grpc(opened: list[Listeners], host: str | None, port: int, unix_path: 
             for each in opened:
                 each.grpc.append(shared)
             log.info("Running gRPC ModelServer at unix:%s ...", unix_path)
-    except OSError:
+    except OSError as error:
+        # Upstream's message says neither.
+        log.error("gRPC cannot listen on %s: %s", unix_path or f"port {port}", error.strerror or error)  # noqa: TRY400
         raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
 
 
