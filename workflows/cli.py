@@ -33,6 +33,8 @@ COMMANDS = (
     "completion",
     "demo",
     "bootstrap",
+    "submit",
+    "watch",
 )
 
 

@@ -10,6 +10,9 @@
     · UnsupportedError  a field, by name, that the local engine does not know
   - RunFailed           a workflow that ran and did not succeed
     · RunStopped        one that was stopped by a signal
+  - ClusterError        Argo Server refused, is out of reach, or does not know what was asked for
+    · NotOnCluster      what was asked for is not there
+  - FollowingStopped    whoever followed a run on the cluster had enough; the run goes on
 """
 
 
@@ -55,5 +58,19 @@ class RunFailed(ShipwayError):  # noqa: N818 - reads as what happened
 
 class RunStopped(RunFailed):
     """A workflow was stopped by a signal; its exit handler has run."""
+
+    exit_code = 130
+
+
+class ClusterError(ShipwayError):
+    """Argo Server refused or is out of reach."""
+
+
+class NotOnCluster(ClusterError):  # noqa: N818 - reads as what happened
+    """Argo Server answers, and what was asked for is not there."""
+
+
+class FollowingStopped(ShipwayError):  # noqa: N818 - reads as what happened
+    """Whoever followed a run had enough of it; the run goes on."""
 
     exit_code = 130

@@ -46,8 +46,8 @@ class Tree:
 
     def changed(self, status: Status) -> None:
         """Takes the state to draw next time."""
-        if self._status is None:
-            self._status = status
+        first, self._status = self._status is None, status
+        if first:
             self._live.start()
 
     def close(self, status: Status) -> None:
