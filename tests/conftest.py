@@ -35,8 +35,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     return Groups(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest groups first, so that neither process is left with one at the end."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--e2e`: without it a plain `pytest` never touches a cluster, whatever KUBECONFIG says."""
+    parser.addoption("--e2e", action="store_true", help="also run what needs the cluster that KUBECONFIG names")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what needs a cluster, and puts the longest groups first, so that no process is left with one."""
+    if not config.getoption("--e2e"):
+        items[:] = [item for item in items if item.get_closest_marker("e2e") is None]
     names = [group(item.nodeid) for item in items]
     places = {item: LONGEST.index(n) if n in LONGEST else len(LONGEST) for item, n in zip(items, names, strict=True)}
     items.sort(key=places.__getitem__)

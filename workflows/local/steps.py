@@ -59,7 +59,7 @@ class _Run:
         name = f"{self.boundary.name}[{index}]"
         group = self.operator.status.find(name)
         if group is None:
-            group = self.operator.initialize(name, "StepGroup", RUNNING, self.template.name, self.inside)
+            group = self.operator.initialize(name, "StepGroup", RUNNING, "", self.inside)
             parents = [self.boundary] if index == 0 else self._ends(last) or [last]
             for parent in parents:
                 self.operator.connect(parent, group.id)
