@@ -9,6 +9,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from ruamel.yaml import YAML
 
+from workflows.platform import SERVING_IMAGE
+
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
@@ -46,6 +48,13 @@ def test_the_base_runs_the_pinned_server():
     deployment = YAML(typ="safe").load(ROOT / "kustomize" / "base" / "deployment.yaml")
 
     assert f"{IMAGE}:{SERVER}" == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def test_versions_are_put_upon_the_pinned_server():
+    """The settings and the workflow's own default name the same image."""
+    settings = YAML(typ="safe").load(ROOT / "kustomize" / "settings" / "settings.yaml")["data"]
+
+    assert f"{IMAGE}:{SERVER}" == SERVING_IMAGE == settings["serving-image"].removeprefix("docker.io/")
 
 
 def test_the_lock_file_names_no_registry():

@@ -1,4 +1,4 @@
-"""How a step declares its files: `InputPath`, `OptionalInputPath` and `OutputPath` in its signature.
+"""How a step declares its files: `InputPath`, `OptionalInputPath`, `OutputPath` and `OutputValue` in its signature.
 
 The command line of `python -m training` and the Argo template are both derived from these signatures, so that a
 parameter has one name everywhere. Not here: what a step does.
@@ -23,6 +23,12 @@ class Output:
     """A file or directory that the step writes; its parent exists."""
 
 
+@dataclass(frozen=True)
+class Value:
+    """A file into which the step writes one value as text, for other steps' flags, `when` and the metrics of a run."""
+
+
 InputPath = Annotated[Path, Input()]
 OptionalInputPath = Annotated[Path, Input(optional=True)]
 OutputPath = Annotated[Path, Output()]
+OutputValue = Annotated[Path, Value()]

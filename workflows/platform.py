@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hera.workflows import EmptyDirVolume, Env, Resources, RetryStrategy
+from hera.workflows import EmptyDirVolume, Env, Resources, RetryStrategy, SecretEnv, SecretVolume
 from hera.workflows.models import (
     Backoff,
     Capabilities,
     IntOrString,
+    KeyToPath,
     PodSecurityContext,
     Quantity,
     SeccompProfile,
@@ -24,6 +25,7 @@ NAMESPACE = "training"
 SERVICE_ACCOUNT = "training-workflow"
 IMAGE = "{{workflow.parameters.image}}"
 DEFAULT_IMAGE = "shipway/training:0.1.0"
+SERVING_IMAGE = "tensorflow/serving:2.20.0"
 
 POD_SECURITY = PodSecurityContext(
     run_as_non_root=True,
@@ -37,6 +39,24 @@ CONTAINER_SECURITY = SecurityContext(
     read_only_root_filesystem=True,
     capabilities=Capabilities(drop=["ALL"]),
 )
+
+
+# Secrets that a step's pod mounts where they are there; a public repository and an open registry need none. Keys are
+# those of Argo CD's repository Secrets, of `kubectl create secret docker-registry` and of `cosign generate-key-pair`.
+def _mounted(secret: str, name: str, items: list[KeyToPath] | None = None) -> SecretVolume:
+    return SecretVolume(secret_name=secret, name=name, items=items, mount_path=f"/etc/shipway/{name}", optional=True)
+
+
+SECRETS = {
+    "repository": _mounted("repository", "git"),
+    "deploy-key": _mounted("deploy-key", "git"),
+    "registry": _mounted("registry", "registry", [KeyToPath(key=".dockerconfigjson", path="config.json")]),
+    "cosign": _mounted("cosign", "cosign"),
+}
+SECRETS_ENV = {
+    "registry": Env(name="DOCKER_CONFIG", value="/etc/shipway/registry"),
+    "cosign": SecretEnv(name="COSIGN_PASSWORD", secret_name="cosign", secret_key="cosign.password", optional=True),  # noqa: S106 - names
+}
 
 # A pool of its own asks for a GPU; anything else gets none, and `0` is a quantity that every node can give.
 _GPUS = "{{=inputs.parameters.pool == 'gpu' ? '1' : '0'}}"
@@ -65,9 +85,17 @@ def _pod(*, cpu: int, memory: str, retries: int, timeout: str) -> dict[str, Any]
     }
 
 
-def cpu_pool(*, cpu: int = 1, memory: str = "2Gi", timeout: str = "1h") -> dict[str, Any]:
-    """Arguments of a Hera `Container` that place a step on the CPU pool."""
-    return {**_pod(cpu=cpu, memory=memory, retries=3, timeout=timeout), "node_selector": {"pool": "cpu"}}
+def cpu_pool(
+    *, cpu: int = 1, memory: str = "2Gi", timeout: str = "1h", secrets: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Arguments of a Hera `Container` that place a step on the CPU pool; `secrets` are names of SECRETS."""
+    pod = _pod(cpu=cpu, memory=memory, retries=3, timeout=timeout)
+    return {
+        **pod,
+        "node_selector": {"pool": "cpu"},
+        "volumes": [*pod["volumes"], *(SECRETS[name] for name in secrets)],
+        "env": [*pod["env"], *(SECRETS_ENV[name] for name in secrets if name in SECRETS_ENV)],
+    }
 
 
 def gpu_pool(*, cpu: int = 2, memory: str = "8Gi", timeout: str = "12h") -> dict[str, Any]:

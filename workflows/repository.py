@@ -111,21 +111,20 @@ class Repository:
         return cls(path)
 
     @classmethod
-    def clone(cls, remote: str, path: Path, *, branch: str = "main", bare: bool = False) -> Repository:
-        """A new clone of one branch. Raises: RepositoryError (remote missing or out of reach, no such branch)."""
+    def clone(cls, remote: str, path: Path, *, branch: str | None = "main", bare: bool = False) -> Repository:
+        """A new clone of one branch, or of all. Raises: RepositoryError (remote out of reach, no such branch)."""
         options = [
             "--quiet",
             "--template=",
             "--config=gc.auto=0",
             "--no-tags",
-            "--single-branch",
-            f"--branch={branch}",
+            *(["--single-branch", f"--branch={branch}"] if branch else []),
             *(["--bare"] if bare else []),
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome = run("clone", *options, "--", remote, str(path), cwd=path.parent)
         if outcome.returncode:
-            raise RepositoryError(unreachable(remote, branch, outcome.stderr))
+            raise RepositoryError(unreachable(remote, branch or "main", outcome.stderr))
         return cls(path)
 
     def git(self, *arguments: str, stdin: bytes | None = None) -> str:

@@ -11,6 +11,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
@@ -22,11 +23,11 @@ from workflows.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from workflows.workspace import Workspace
 
 TEMPLATE = "workflows/rendered/train.yaml"
+ROOT = Path(__file__).parents[1]  # where the step that fetches the commit's code runs; the others run in that code
 PAGE = "report.html"
 SUMMARY = "summary.json"
 
@@ -83,8 +84,6 @@ def run(
         raise UsageError(f"there is no model {model} at commit {commit[:12]}: the models are {', '.join(known)}")
     require_model(clone, commit, model)
     created, directory = _new(workspace.runs, f"train-{model}")
-    source = directory / "source"
-    clone.export(commit, ".", source)
     given = {
         "model": model,
         "repository": workspace.remote,
@@ -94,19 +93,18 @@ def run(
         **parameters,
     }
     try:
-        document = YAML(typ="safe", pure=True).load(source / TEMPLATE)
+        document = YAML(typ="safe", pure=True).load(clone.show(commit, TEMPLATE) or "")
         status = local.run(
             document,
             arguments=given,
             directory=directory,
-            cwd=source,
+            cwd=ROOT,
             name=directory.name,
             uid=str(uuid.uuid4()),
             created=created,
             watch=watch,
         )
     finally:
-        shutil.rmtree(source, ignore_errors=True)
         if not (directory / "workflow.json").exists():
             shutil.rmtree(directory, ignore_errors=True)
     return _outcome(status, model, directory)

@@ -4,6 +4,7 @@ Not here: what a release commit is (release.py), where versions are kept (store.
 """
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -15,11 +16,25 @@ import click
 
 from training.cli import group
 from training.errors import TrainingError
-from training.step import InputPath, OptionalInputPath, OutputPath
+from training.step import InputPath, OptionalInputPath, OutputPath, OutputValue
 from workflows.errors import ShipwayError, StoreError
 from workflows.overlay import Pin, overlay_path, read_models
 
 BRANCH = "main"
+
+
+def source(*, repository: str, source_commit: str, code: OutputPath, commit: OutputValue, report: OutputPath) -> None:
+    """Fetches the code that every later step runs, and says which commit a branch's name meant.
+
+    Raises: RepositoryError (remote out of reach, no such commit).
+    """
+    from workflows.source import fetch
+
+    _sign_in(repository)
+    found = fetch(repository, source_commit, code)
+    commit.write_text(found, encoding="utf-8")
+    click.echo(f"the code of {found}")
+    _write(report, {"commit": found})
 
 
 def baseline(
@@ -32,46 +47,57 @@ def baseline(
     """
     from workflows.repository import Repository
 
+    _sign_in(repository)
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
         clone = Repository.clone(repository, Path(folder) / "remote.git", branch=BRANCH, bare=True)
         path = overlay_path(environment)
         serves = read_models(clone.show(BRANCH, path) or "", path).get(model)
-    baseline.mkdir(parents=True)
-    found = _whole(Path(store), model, serves) if serves else None
-    if found:
-        shutil.copytree(found, baseline, dirs_exist_ok=True)
-    click.echo(f"{environment} serves {model} {found.name}" if found else f"nothing to compare {model} with")
-    _write(report, {"environment": environment, "version": found.name if found else None})
+    found = serves if serves and _unpack(store, model, serves, baseline) else None
+    baseline.mkdir(parents=True, exist_ok=True)
+    click.echo(f"{environment} serves {model} {found.version}" if found else f"nothing to compare {model} with")
+    _write(report, {"environment": environment, "version": found.version if found else None})
+
+
+def package(
+    *, model: str, version: str, store: str, serving_image: str, exported: InputPath, report: OutputPath
+) -> None:
+    """Puts the version into the model store: a folder, or as an image into a registry.
+
+    Raises: StoreError (files altered, other content of that version there, registry out of reach).
+    """
+    from workflows.package import package as put
+
+    packaged = put(exported, store, model, version, serving_image=serving_image)
+    click.echo(f"{model} {version} is {packaged['reference']}")
+    _write(report, {"version": version, **packaged})
 
 
 def release(
     *,
-    model: str,
-    version: str,
     environment: str,
     repository: str,
-    store: str,
     exported: InputPath,
+    packaged: InputPath,
     report: OutputPath,
 ) -> None:
-    """Puts the version into the model store, then into the environment's overlay by one commit.
+    """Puts the packaged version into the environment's overlay, by one commit.
 
-    Raises: StoreError (files altered, or another version of that name); RepositoryError; OverlayError.
+    Raises: StoreError (no manifest); RepositoryError; OverlayError.
     """
     from workflows.release import release as commit
-    from workflows.store import publish
 
-    published = publish(exported, Path(store), model, version)
-    manifest = json.loads((published / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
-    outcome = commit(repository, environment, manifest)
+    _sign_in(repository)
+    manifest = json.loads((exported / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
+    digest = json.loads(packaged.read_text(encoding="utf-8"))["digest"]
+    outcome = commit(repository, environment, manifest, digest=digest)
     released = outcome.commit or outcome.earlier
     click.echo(outcome.message)
     _write(
         report,
         {
             "environment": environment,
-            "version": version,
-            "digest": manifest["digest"],
+            "version": str(manifest["version"]),
+            "digest": digest,
             "commit": released.id if released else None,
             "message": outcome.message,
         },
@@ -88,6 +114,7 @@ def report(
     duration: str,
     parameters: str,
     source_commit: str,
+    source: OptionalInputPath,
     baseline: OptionalInputPath,
     prepare: OptionalInputPath,
     validate: OptionalInputPath,
@@ -96,6 +123,7 @@ def report(
     gate: OptionalInputPath,
     export: OptionalInputPath,
     check: OptionalInputPath,
+    package: OptionalInputPath,
     release: OptionalInputPath,
     page: OutputPath,
 ) -> None:
@@ -104,33 +132,46 @@ def report(
     from workflows.report.page import write
 
     given = {"baseline": baseline, "prepare": prepare, "validate": validate, "train": train, "evaluate": evaluate}
-    given |= {"gate": gate, "export": export, "check": check, "release": release}
+    given |= {"gate": gate, "export": export, "check": check, "package": package, "release": release}
     facts = RunFacts(
         workflow=workflow,
         uid=uid,
         status=status,
         seconds=float(duration),
-        source_commit=source_commit,
+        source_commit=_commit(source) or source_commit,
         failures=failures,
         parameters={"model": model, **{p["name"]: p.get("value", "") for p in json.loads(parameters)}},
     )
     write(page / "report.html", facts=facts, reports={name: path for name, path in given.items() if path})
 
 
-STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (baseline, release, report)}
+STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (source, baseline, package, release, report)}
 
 
-def _whole(store: Path, model: str, pin: Pin) -> Path | None:
-    """The folder of a version, if the store has it whole and with the content that git names."""
-    from workflows.store import find, require_digest
+def _unpack(store: str, model: str, pin: Pin, destination: Path) -> bool:
+    """Whether the store has a version whole and with the content that git names; then it is at `destination`."""
+    from workflows.package import unpack
 
     try:
-        folder = find(store, model, pin.version)
-        require_digest(folder, pin.digest)
+        unpack(store, model, pin, destination)
     except StoreError as error:
         click.echo(f"{model} {pin.version} is not compared with: {error}")
-        return None
-    return folder
+        shutil.rmtree(destination, ignore_errors=True)
+        return False
+    return True
+
+
+def _sign_in(repository: str) -> None:
+    """Lets every git command of this step use the Secret that its pod mounts, if it does."""
+    from workflows.credentials import environment
+
+    os.environ.update(environment(repository))
+
+
+def _commit(report: Path | None) -> str:
+    """The commit that the step `source` found; empty where it did not get to it."""
+    told = json.loads(report.read_text(encoding="utf-8")) if report else {}
+    return str(told.get("commit") or "")
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

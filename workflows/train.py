@@ -1,8 +1,8 @@
 """WorkflowTemplate `train`: from data to a released version of one model.
 
-    prepare ─┐
-             ├► validate ► train ► evaluate ► gate ► export ► check ► release        exit handler: report
-    baseline ┘
+             ┌► prepare ──┐
+    source ──┤            ├► validate ► train ► evaluate ► gate ► export ► check ► package ► release
+             └► baseline ─┘                                                    exit handler: report
 
 Each step is one function of `training` or of `tasks.py`; this file only says what follows what and what goes where.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hera.workflows import DAG, Artifact, Container, Parameter, Step, Steps, Task, WorkflowTemplate
 from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy
 
+from training.step import Input
 from training.steps import STEPS
 from workflows import tasks
 from workflows.platform import (
@@ -21,13 +22,14 @@ from workflows.platform import (
     NAMESPACE,
     POD_SECURITY,
     SERVICE_ACCOUNT,
+    SERVING_IMAGE,
     cpu_pool,
     gpu_pool,
 )
-from workflows.template import container
+from workflows.template import CODE, container
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # The UTC creation time as YYYYMMDDhhmmss: the same when a step is retried, and in order as TensorFlow Serving needs.
 VERSION = "".join(f"{{{{workflow.creationTimestamp.{part}}}}}" for part in "YmdHMS")
@@ -41,9 +43,12 @@ PARAMETERS = [
     Parameter(name="release", value="true", enum=["true", "false"], description="false: stop before the commit"),
     Parameter(name="environment", value="dev", description="The overlay that a release is written to"),
     Parameter(name="repository", description="URL or path of the git remote"),
-    Parameter(name="store", description="Where versions are kept"),
-    Parameter(name="source-commit", description="The commit that the code of this run is from"),
+    Parameter(
+        name="store", value="oci://docker.io", description="Where versions are kept: a folder, or oci://<registry>"
+    ),
+    Parameter(name="source-commit", value="main", description="What the code of this run is from: a commit or branch"),
     Parameter(name="image", value=DEFAULT_IMAGE, description="The image of every step"),
+    Parameter(name="serving-image", value=SERVING_IMAGE, description="What an image of a version is put upon"),
 ]
 
 # By parameter of a step: where its value comes from, for every step alike. Files come from the task that wrote them.
@@ -58,23 +63,37 @@ VALUES = {
     **{p.name: f"{{{{workflow.parameters.{p.name}}}}}" for p in PARAMETERS},
 }
 DAY = 24 * 3600
-REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in ["baseline", *STEPS, "release"]}
+# What may be mounted besides: to read a private repository, to push to a registry and sign there.
+SECRETS = {"source": ("repository",), "baseline": ("repository", "registry"), "package": ("registry", "cosign")}
+MODULES: dict[str, dict[str, Callable[..., None]]] = {"training": STEPS, "workflows.tasks": tasks.STEPS}
+BY_WORKFLOWS = [name for name in tasks.STEPS if name != "report"]
+REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in [*STEPS, *BY_WORKFLOWS]}
+REPORTS[CODE] = f"{{{{workflow.outputs.artifacts.{CODE}}}}}"
 FILES = {
+    CODE: "{{tasks.source.outputs.artifacts.code}}",
     "dataset": "{{tasks.prepare.outputs.artifacts.dataset}}",
     "baseline": "{{tasks.baseline.outputs.artifacts.baseline}}",
     "trained": "{{tasks.train.outputs.artifacts.trained}}",
     "evaluation": "{{tasks.evaluate.outputs.artifacts.report}}",
     "exported": "{{tasks.export.outputs.artifacts.exported}}",
+    "packaged": "{{tasks.package.outputs.artifacts.report}}",
 }
+# A branch may move on while the run goes on, so every step but the first is told what it meant at the start.
+FOUND = {"source-commit": "{{tasks.source.outputs.parameters.commit}}"}
 
 
 def templates() -> dict[str, Container]:
     """The template of every step, by name; made inside a workflow, each adds itself to it."""
-    by_training = {name: container(step, module="training", **_pool(name)) for name, step in STEPS.items()}
-    by_workflows = {
-        name: container(step, module="workflows.tasks", **_pool(name)) for name, step in tasks.STEPS.items()
+    return {
+        name: container(step, module=module, code=_code(name), **_pool(name))
+        for module, steps in MODULES.items()
+        for name, step in steps.items()
     }
-    return {**by_training, **by_workflows}
+
+
+def _code(step: str) -> Input | None:
+    """The commit's own, but for the step that fetches it; the page is written even where that step broke."""
+    return None if step == "source" else Input(optional=step == "report")
 
 
 def _pool(step: str) -> dict[str, Any]:
@@ -83,14 +102,20 @@ def _pool(step: str) -> dict[str, Any]:
         return {**gpu_pool(), "more_inputs": ("pool",)}
     if step == "release":
         # One release at a time: each makes its commit on the newest main.
-        return {**cpu_pool(), "synchronization": Synchronization(mutexes=[Mutex(name="release")])}
+        alone = Synchronization(mutexes=[Mutex(name="release")])
+        return {**cpu_pool(secrets=("deploy-key",)), "synchronization": alone}
+    if step in SECRETS:
+        return cpu_pool(secrets=SECRETS[step])
     return cpu_pool(memory="4Gi" if step in {"evaluate", "export", "check"} else "2Gi")
 
 
-def arguments(template: Container, files: Mapping[str, str] = FILES) -> list[Parameter | Artifact]:
+def arguments(
+    template: Container, files: Mapping[str, str] = FILES, found: Mapping[str, str] = FOUND
+) -> list[Parameter | Artifact]:
     """What a step is given: every value and file that its template asks for, and nothing else."""
     asked: Any = template.inputs
-    values = [Parameter(name=i.name, value=VALUES[i.name]) for i in asked if isinstance(i, Parameter)]
+    known: dict[Any, str] = {**VALUES, **found}
+    values = [Parameter(name=i.name, value=known[i.name]) for i in asked if isinstance(i, Parameter)]
     given = [
         Artifact(name=i.name, from_=files[str(i.name)], optional=i.optional) for i in asked if isinstance(i, Artifact)
     ]
@@ -114,19 +139,22 @@ def train() -> WorkflowTemplate:
 
         def task(name: str, depends: str | None = None, when: str | None = None) -> None:
             template = by_name[name]
-            Task(name=name, template=template, arguments=arguments(template), depends=depends, when=when)
+            given = arguments(template, found=FOUND if depends else {})
+            Task(name=name, template=template, arguments=given, depends=depends, when=when)
 
         with DAG(name="main"):
-            task("prepare")
-            task("baseline")
+            task("source")
+            task("prepare", depends="source")
+            task("baseline", depends="source")
             task("validate", depends="prepare && baseline")
             task("train", depends="validate")
             task("evaluate", depends="train")
             task("gate", depends="evaluate")
             task("export", depends="gate")
             task("check", depends="export")
-            task("release", depends="check", when="{{workflow.parameters.release}} == true")
+            task("package", depends="check")
+            task("release", depends="package", when="{{workflow.parameters.release}} == true")
         with Steps(name="exit"):
             report = by_name["report"]
-            Step(name="report", template=report, arguments=arguments(report, REPORTS))
+            Step(name="report", template=report, arguments=arguments(report, REPORTS, found={}))
     return template

@@ -87,15 +87,17 @@ def test_release_is_alone(pods: dict[str, Any]):
 def test_order_of_the_steps(workflow: dict[str, Any]):
     """Data is validated against what serves before training; nothing is released that was not checked."""
     assert {
-        "prepare": None,
-        "baseline": None,
+        "source": None,
+        "prepare": "source",
+        "baseline": "source",
         "validate": "prepare && baseline",
         "train": "validate",
         "evaluate": "train",
         "gate": "evaluate",
         "export": "gate",
         "check": "export",
-        "release": "check",
+        "package": "check",
+        "release": "package",
     } == {name: task.get("depends") for name, task in dag(workflow).items()}
 
 
@@ -136,3 +138,33 @@ def test_exit_handler_reads_every_report(workflow: dict[str, Any], pods: dict[st
 
     assert written == {artifact["from"].split(".")[-1].rstrip("}") for artifact in given}
     assert all(artifact["optional"] for artifact in given)
+
+
+def test_every_step_runs_in_the_code_of_the_commit(workflow: dict[str, Any], pods: dict[str, Any]):
+    """Only the step that fetches it runs the image's own, and every other is told the commit that it found."""
+    assert {"source"} == {name for name, pod in pods.items() if "workingDir" not in pod["container"]}
+    found = "{{tasks.source.outputs.parameters.commit}}"
+    told = {
+        name: {item["name"]: item["value"] for item in task["arguments"].get("parameters", [])}.get("source-commit")
+        for name, task in dag(workflow).items()
+    }
+    assert {"source": "{{workflow.parameters.source-commit}}", "export": found} == {n: v for n, v in told.items() if v}
+
+
+def test_secrets_are_mounted_where_they_are_used_alone(pods: dict[str, Any]):
+    """The key that may push is the release's; a training step sees none; a missing Secret hinders no pod."""
+    mounted = {
+        name: {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        for name, pod in pods.items()
+    }
+    optional = {
+        volume["secret"]["optional"] for pod in pods.values() for volume in pod["volumes"] if "secret" in volume
+    }
+
+    assert {
+        "source": {"repository"},
+        "baseline": {"repository", "registry"},
+        "package": {"registry", "cosign"},
+        "release": {"deploy-key"},
+    } == {name: names for name, names in mounted.items() if names}
+    assert {True} == optional

@@ -98,6 +98,7 @@ def _process(fields: Fields, kind: str) -> Process:
         args=container.texts("args"),
         env=tuple(pair for pair in container.each("env", _variable) if pair is not None),
         source=container.text("source") if kind == "script" else None,
+        working_dir=container.text("workingDir"),
     )
     for entry in container.list("envFrom"):
         _refuse_required_reference(f"{container.where}: envFrom", entry)

@@ -77,7 +77,6 @@ CONTAINER = {
     "terminationMessagePath": KUBELET,
     "terminationMessagePolicy": KUBELET,
     "volumeMounts": STORAGE,
-    "workingDir": IMAGE,
 }
 PARAMETER = {"description": TEXT}
 ARTIFACT = {"archive": STORE, "archiveLogs": STORE, "artifactGC": CLEANUP, "deleted": CLEANUP, "mode": RIGHTS}

@@ -98,6 +98,7 @@ class Process:
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     source: str | None = None  # script.source
+    working_dir: str = ""
 
 
 @dataclass(frozen=True)

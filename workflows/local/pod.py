@@ -125,18 +125,18 @@ class Pods:
             inside(pod.folder, path or "").parent.mkdir(parents=True, exist_ok=True)
         if pod.template.inputs.artifacts:
             await asyncio.to_thread(_place_inputs, pod)
-        command, env = self._command(pod)
+        command, env, cwd = self._command(pod)
         log = pod.folder / LOG
         pod.process = Process(self.reaper, log, lambda line: self._progress(pod.node, line), apart=pod.result)
         if pod.stopped:
             self._end(pod, FAILED, pod.stopped)
             return
-        pod.process.start(command, self.cwd, env)
+        pod.process.start(command, cwd, env)
         code = await pod.process.code
         await self._collect(pod, code)
 
-    def _command(self, pod: _Pod) -> tuple[list[str], dict[str, str]]:
-        """The command line and the environment of a step."""
+    def _command(self, pod: _Pod) -> tuple[list[str], dict[str, str], Path]:
+        """The command line, the environment and the working directory of a step."""
         template = substitute(pod.template, paths(pod.template, pod.folder))
         process = template.process
         assert process
@@ -151,7 +151,12 @@ class Pods:
         if command[0] in PYTHON:
             command[0] = sys.executable
         # A child inherits its parent's environment; this is the one place that hands it on.
-        return command, {**os.environ, **self.env, **own}
+        return command, {**os.environ, **self.env, **own}, self._working_directory(process.working_dir, pod.folder)
+
+    def _working_directory(self, asked: str, folder: Path) -> Path:
+        """The one asked for if it is of the step's own files; any other is of an image, and there is none."""
+        own = Path(asked)
+        return own if asked and own.is_relative_to(folder) and own.is_dir() else self.cwd
 
     def _progress(self, node: Node, line: str) -> None:
         match = PROGRESS.match(line.rstrip())

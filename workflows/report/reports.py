@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-STEPS = ("prepare", "validate", "train", "evaluate", "gate", "export", "check", "release")
+STEPS = (
+    "source",
+    "baseline",
+    "prepare",
+    "validate",
+    "train",
+    "evaluate",
+    "gate",
+    "export",
+    "check",
+    "package",
+    "release",
+)
 
 
 @dataclass(frozen=True)
