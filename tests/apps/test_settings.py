@@ -16,6 +16,7 @@ MINE = {
     "repository": "https://git.mine.test/models.git",
     "revision": "release",
     "registry": "registry.mine.test:5000/team",
+    "serving-image": "mirror.mine.test/tensorflow/serving:2.20.0",
 }
 OVERLAYS = sorted(path.name for path in (ROOT / "kustomize/overlays").iterdir())
 
@@ -57,6 +58,20 @@ def test_nothing_keeps_the_old_settings(mine, folder):
     assert [] == [text for text in found if DATA["repository"] in text or "from-settings" in text]
     assert [] == [text for text in found if text.startswith(DATA["registry"])]
     assert [] == [item for item in objects if item["metadata"]["name"] == "settings"]
+
+
+def test_a_run_is_given_them(mine):
+    """What the parameters of the WorkflowTemplate default to."""
+    (template,) = [item for item in render(mine / "apps/workflows") if item["metadata"]["name"] == "train"]
+    given = {item["name"]: item.get("value") for item in template["spec"]["arguments"]["parameters"]}
+
+    assert f"oci://{MINE['registry']}" == given["store"]
+    assert given["image"].startswith(f"{MINE['registry']}/shipway/training:")
+    assert (MINE["repository"], MINE["revision"], MINE["serving-image"]) == (
+        given["repository"],
+        given["source-commit"],
+        given["serving-image"],
+    )
 
 
 def test_every_source_that_is_ours_is_the_repository_at_the_revision(mine):
