@@ -12,7 +12,7 @@ import click
 
 from training import report as reports
 from training.errors import TrainingError
-from training.step import Input
+from training.step import Input, Output, Value
 from training.steps import STEPS
 
 Refusals = tuple[type[Exception], ...]
@@ -52,6 +52,7 @@ def run(name: str, step: Callable[..., None], values: dict[str, Any], refusals: 
     report: Path | None = values.get("report")
     known: Refusals = (*refusals, OSError)
     try:
+        _make_places(step, values)
         step(**values)
     except known as error:
         sentence = _sentence(error)
@@ -62,6 +63,14 @@ def run(name: str, step: Callable[..., None], values: dict[str, Any], refusals: 
         _complete(report, name, started, f"{type(error).__name__}: {error}")
         raise
     _complete(report, name, started, None)
+
+
+def _make_places(step: Callable[..., None], values: Mapping[str, Any]) -> None:
+    """Makes the folders that outputs go to; in a pod there are none yet."""
+    for parameter, hint in get_type_hints(step, include_extras=True).items():
+        is_output = any(isinstance(mark, Output | Value) for mark in get_args(hint)[1:])
+        if is_output and not values[parameter].parent.exists():
+            values[parameter].parent.mkdir(parents=True, exist_ok=True)
 
 
 def _complete(report: Path | None, name: str, started: datetime, error: str | None) -> None:

@@ -27,8 +27,8 @@ def test_help_answers_for_every_step(step):
 
 def test_a_good_step_ends_with_0_and_a_complete_report(run_step, tmp_path):
     """What the step wrote, and `step` with name, times, memory and outcome."""
-    report = tmp_path / "report.json"
-    done = run_step("prepare", model="cancer", data="builtin", dataset=tmp_path / "dataset", report=report)
+    report = tmp_path / "outputs" / "report.json"  # in a pod nobody has made that folder
+    done = run_step("prepare", model="cancer", data="builtin", dataset=tmp_path / "outputs" / "dataset", report=report)
     content = json.loads(report.read_text())
 
     assert (0, "") == (done.returncode, done.stderr)
