@@ -107,7 +107,7 @@ def run(
     finally:
         if not (directory / "workflow.json").exists():
             shutil.rmtree(directory, ignore_errors=True)
-    return _outcome(status, model, directory)
+    return outcome(status, model, directory)
 
 
 def data_parameter(data: str, directory: Path) -> str:
@@ -148,7 +148,7 @@ def _new(runs: Path, prefix: str) -> tuple[datetime, Path]:
     raise WorkspaceError(f"another run is started in {runs} every second: try again later")
 
 
-def _outcome(status: local.Status, model: str, directory: Path) -> Run:
+def outcome(status: local.Status, model: str, directory: Path) -> Run:
     """Reads what the steps gave, and puts the page where it is found without knowing the workflow."""
     kept = {
         (node.display_name, item.name): item.path
