@@ -107,15 +107,17 @@ class ArgoServer:
         """A Workflow, without the templates that it has stored."""
         return self._json("GET", f"{self._workflows}/{name}", params={"fields": "-status.storedTemplates"})
 
-    def workflows(self, labels: str) -> list[dict[str, Any]]:
-        """The names and creation times of the Workflows with these labels."""
-        fields = "items.metadata.name,items.metadata.creationTimestamp"
-        found = self._json("GET", self._workflows, params={"listOptions.labelSelector": labels, "fields": fields})
+    def workflows(self) -> list[dict[str, Any]]:
+        """The names and creation times of all Workflows of the namespace."""
+        found = self._json(
+            "GET", self._workflows, params={"fields": "items.metadata.name,items.metadata.creationTimestamp"}
+        )
         return found.get("items") or []
 
-    def stop(self, name: str) -> None:
-        """Stops a Workflow; its exit handler still runs."""
-        self._json("PUT", f"{self._workflows}/{name}/stop", json={"name": name, "namespace": self.address.namespace})
+    def stop(self, name: str, *, at_once: bool = False) -> None:
+        """Stops a Workflow; its exit handler still runs, unless all has to end at once."""
+        body = {"name": name, "namespace": self.address.namespace}
+        self._json("PUT", f"{self._workflows}/{name}/{'terminate' if at_once else 'stop'}", json=body)
 
     def log(self, name: str, pod: str, lines: int) -> list[str]:
         """The last lines of a pod's main container; none if the pod is gone."""

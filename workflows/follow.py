@@ -20,6 +20,8 @@ POD = "Pod"
 LATEST = datetime.max.replace(tzinfo=timezone.utc)
 LONGEST = 400  # characters of a line that a step wrote
 PROGRESS = re.compile(r"progress (\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)(?: (.*))?$")
+# What Argo's own program writes to a step's log, around what the step writes.
+EXECUTOR = re.compile(r'time=\S+ level=\S+ msg="|Error: exit status \d+$')
 NO_NEWS = frozenset({"PodInitializing", "ContainerCreating"})  # what every pod says before its containers run
 
 
@@ -110,6 +112,11 @@ def last_progress(lines: Sequence[str], now: datetime) -> Progress | None:
         if match and float(match[2]) > 0:
             return Progress(float(match[1]), float(match[2]), match[3] or "", now)
     return None
+
+
+def own_words(lines: Sequence[str]) -> list[str]:
+    """What a step wrote itself."""
+    return [line for line in lines if not EXECUTOR.match(line)]
 
 
 def last_line(lines: Sequence[str]) -> str:

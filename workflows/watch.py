@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from workflows import follow, run
 from workflows.errors import ClusterError, NotOnCluster
 from workflows.local.status import FILE_NAME, now
-from workflows.submit import MODEL_LABEL, TEMPLATE
+from workflows.submit import MODEL_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ class Following:
     def _ask_about_failures(self) -> None:
         for node in follow.failed(self.document):
             if node["id"] not in self.words:
-                self.words[node["id"]] = self._log(node) or self._kept_log(node)
+                self.words[node["id"]] = follow.own_words(self._log(node) or self._kept_log(node))
 
     def _ask_about_silence(self) -> None:
         self._waits = {
@@ -121,13 +121,21 @@ class Following:
             return path.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:]
 
 
+def stop(server: ArgoServer, name: str) -> None:
+    """Stops a run; its exit handler still runs. One that was told before ends at once, one that has ended is left.
+
+    Raises: NotOnCluster (no such run); ClusterError.
+    """
+    document = server.workflow(name)
+    if not follow.finished(document):
+        server.stop(name, at_once=bool((document.get("spec") or {}).get("shutdown")))
+
+
 def newest(server: ArgoServer) -> str:
-    """The name of the run that was made last. Raises: NotOnCluster (there is none)."""
-    found = server.workflows(f"workflows.argoproj.io/workflow-template={TEMPLATE}")
+    """The name of the run that was made last, by whomever. Raises: NotOnCluster (there is none)."""
+    found = server.workflows()
     if not found:
-        raise NotOnCluster(
-            f"there is no run of {TEMPLATE} in namespace {server.address.namespace}: start one with `shipway submit`"
-        )
+        raise NotOnCluster(f"there is no run in namespace {server.address.namespace}: start one with `shipway submit`")
     latest = max(found, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
     return str(latest["metadata"]["name"])
 
@@ -148,7 +156,7 @@ def fetch(server: ArgoServer, following: Following, runs: Path) -> run.Run:
             if (node["displayName"], artifact) in KEPT:
                 path = _unpacked(server, name, node["id"], artifact, directory / "artifacts" / node["id"])
                 fetched |= {(node["id"], artifact): path} if path else {}
-    return run._outcome(following.status(fetched=fetched), model_of(document), directory)  # noqa: SLF001
+    return run.outcome(following.status(fetched=fetched), model_of(document), directory)
 
 
 def model_of(document: Mapping[str, Any]) -> str:
