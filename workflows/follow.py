@@ -145,7 +145,7 @@ def _node(
         started=_started(node),
         template_name=node.get("templateName", ""),
         boundary_id=node.get("boundaryID", ""),
-        message=node.get("message", ""),
+        message="" if node.get("message") in NO_NEWS else node.get("message", ""),
         finished=moment(node.get("finishedAt")),
         children=list(node.get("children") or []),
         outputs=Values(artifacts=tuple(kept)),

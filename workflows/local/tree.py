@@ -66,6 +66,7 @@ class Lines:
         self._console = console
         self._phases: dict[str, str] = {}
         self._said: dict[str, datetime] = {}
+        self._explained: set[str] = set()
 
     def changed(self, status: Status) -> None:
         """Prints what is new."""
@@ -82,13 +83,20 @@ class Lines:
 
     def _print(self, node: Node) -> None:
         moment = utc_now()
-        if self._phases.get(node.id) != node.phase:
+        if self._phases.get(node.id) != node.phase or self._explains(node):
             self._phases[node.id] = node.phase
             self._said[node.id] = moment
             self._line(Text.assemble(_symbol(node.phase), f" {path(node)} {_time(node)} ", _message(node)))
         elif node.progress and node.phase == RUNNING and moment - self._said[node.id] >= LINE_EVERY:
             self._said[node.id] = moment
             self._line(Text.assemble(_symbol(node.phase), f" {path(node)} ", _bar(node, node.progress, moment)))
+
+    def _explains(self, node: Node) -> bool:
+        """Why a node waits is known later than that it does; it is said once, since reasons come and go."""
+        if node.phase != PENDING or node.id in self._explained or not (node.message or node.detail):
+            return False
+        self._explained.add(node.id)
+        return True
 
     def _line(self, text: Text) -> None:
         text.rstrip()
