@@ -7,11 +7,14 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.10; 
 BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/.ready
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header --no-annotate
+COMPILE_IMAGE := $(COMPILE) --constraints=requirements.lock
+STEPS := --extra train --extra serve --extra client --extra report
 
-.PHONY: help demo test bench render bootstrap check lock setup clean
+.PHONY: help demo test bench render bootstrap check lock image-locks images setup clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: setup ## train, release, serve, promote and roll back a model on this machine
 	@$(BIN)/python -m workflows demo
@@ -33,9 +36,22 @@ check: setup ## lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-lock: setup ## resolve requirements.lock again from pyproject.toml
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --extra dev --upgrade --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+lock: setup ## resolve requirements.lock again from pyproject.toml, and then those of the images
+	@$(COMPILE) --extra dev --upgrade pyproject.toml -o requirements.lock
+	@$(MAKE) --no-print-directory image-locks
+
+# libclang is for those who make TensorFlow's ops. With CUDA there is another TensorFlow: --no-config leaves out what
+# keeps it from being one of two.
+image-locks: setup ## resolve the lock files of the images anew, in the versions of requirements.lock
+	@$(COMPILE_IMAGE) $(STEPS) --no-emit-package=libclang pyproject.toml -o training/requirements-cpu.lock
+	@$(COMPILE_IMAGE) $(STEPS) --extra gpu --no-config --no-emit-package=libclang --excludes=<(echo tensorflow-cpu) \
+	  pyproject.toml -o training/requirements-gpu.lock
+	@$(COMPILE_IMAGE) --no-deps serving/requirements.in -o serving/requirements.lock
+	@$(COMPILE_IMAGE) - -o workflows/requirements-sbom.lock <<<cyclonedx-bom
+
+images: setup ## build the images of the steps and of the server (REGISTRY=, TAG=, PUSH=1, PLAIN_HTTP=1, ACCELERATOR=gpu)
+	@$(BIN)/shipway images $(if $(REGISTRY),--registry=$(REGISTRY)) $(if $(TAG),--tag=$(TAG)) $(if $(PUSH),--push) \
+	  $(if $(PLAIN_HTTP),--plain-http) $(if $(ACCELERATOR),--accelerator=$(ACCELERATOR))
 
 setup: $(READY) ## make the environment in .venv from requirements.lock
 

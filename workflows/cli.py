@@ -33,6 +33,7 @@ COMMANDS = (
     "completion",
     "demo",
     "bootstrap",
+    "images",
     "submit",
     "watch",
 )
