@@ -36,11 +36,13 @@ def check(workflow: Workflow) -> None:
 
 def _check_template(workflow: Workflow, template: Template, where: str, published: set[str]) -> None:
     known = _own_tags(template) | published | _workflow_tags(workflow) | {"node.name", "tasks.name", "steps.name"}
+    strategy = template.retry or workflow.retry
     if template.process:
         _check_paths(template, where)
         _check_tags([template.process, template.mutexes, template.retry], known | {*ATTEMPT, "pod.name"}, where)
-    if template.retry or workflow.retry:
-        _check_retry(template.retry or workflow.retry, where)
+    if strategy:
+        known |= set(ATTEMPT)
+        _check_retry(strategy, where)
     names = [call.name for call in template.calls]
     if len(set(names)) < len(names):
         raise WorkflowError(f"{where}: two tasks have the same name; give each its own")
@@ -73,8 +75,9 @@ def _check_dag(template: Template, known: set[str], where: str) -> None:
         _check_no_older_form(tasks, where)
     for task in tasks.values():
         depends.check(task, tasks, f"{where}: task {task.name}")
+    _check_tags([template.dag.target], known, where)
     for target in template.dag.target.split():
-        if target not in tasks:
+        if "{{" not in target and target not in tasks:
             raise WorkflowError(f"{where}: target `{target}` is no task")
     for task in tasks.values():
         before = _ancestors(task, tasks, where)

@@ -14,7 +14,7 @@ from workflows.local import depends, loops, when
 from workflows.local.faults import Fault, Waiting
 from workflows.local.scope import Scope, attempts
 from workflows.local.status import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED, Node, Values, node_id
-from workflows.local.substitution import substitute
+from workflows.local.substitution import substitute, substitute_text
 
 if TYPE_CHECKING:
     from workflows.local.model import Call, Template
@@ -34,12 +34,12 @@ def execute(operator: Operator, name: str, template: Template, place: Place) -> 
     phase = run.phase()
     if phase == RUNNING:
         return node
+    if phase == SUCCEEDED:
+        run.publish()
+        node.outputs = run.outputs()
     node.outbound = [
         last.id for name in run.targets if (target := run.node(name)) for last in operator.outbound(target)
     ]
-    if phase == SUCCEEDED:
-        node.outputs = run.outputs()
-        operator.publish(node.outputs)
     return operator.mark(node, phase)
 
 
@@ -60,7 +60,10 @@ class _Run:
         self.tasks = {task.name: task for task in self.template.dag.tasks}
         needed = {other for task in self.tasks.values() for other in depends.dependencies(task)}
         leaves = sorted(name for name in self.tasks if name not in needed)
-        self.targets = self.template.dag.target.split() or leaves
+        self.targets = substitute_text(self.template.dag.target, self.operator.variables).split() or leaves
+        unknown = [target for target in self.targets if target not in self.tasks]
+        if unknown:
+            raise Fault(f"target '{unknown[0]}' is not defined")
 
     def name(self, task: str) -> str:
         return f"{self.boundary.name}.{task}"
@@ -218,6 +221,12 @@ class _Run:
         if node.type == "TaskGroup":
             scope.parameters |= loops.aggregate(f"tasks.{name}", [status.nodes[child] for child in node.children])
         scope.add_node(f"tasks.{name}", node, status)
+
+    def publish(self) -> None:
+        """Makes the tasks' outputs with a global name the run's; the DAG's own are so when the one around it ends."""
+        for name in self.tasks:
+            if node := self.node(name):
+                self.operator.publish(node.outputs)
 
     def outputs(self) -> Values:
         """The DAG's own outputs. Raises: Fault."""

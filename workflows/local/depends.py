@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from workflows.errors import UnsupportedError, WorkflowError
+from workflows.errors import WorkflowError
 from workflows.local.expression import Grammar
 from workflows.local.faults import Fault
 from workflows.local.model import Call
@@ -16,6 +16,7 @@ from workflows.local.status import ERROR, FAILED, OMITTED, SKIPPED, SUCCEEDED
 
 WORD = r"[A-Za-z0-9][-A-Za-z0-9_]*(?:\.[A-Za-z]+)?"
 RESULTS = {"Succeeded": SUCCEEDED, "Failed": FAILED, "Errored": ERROR, "Skipped": SKIPPED, "Omitted": OMITTED}
+RESULTS["Daemoned"] = "Daemoned"  # no phase: there are no daemons here, so it never holds
 LOGIC = ("||", "&&", "!", "(", ")")
 GROUP_RESULTS = ("AnySucceeded", "AllFailed")
 
@@ -68,8 +69,6 @@ def _check_word(word: str, tasks: Mapping[str, Call], where: str) -> None:
     task, _, result = word.partition(".")
     if task not in tasks:
         raise WorkflowError(f"{where}: depends on `{task}`, which is no task here; there are {', '.join(tasks)}")
-    if result == "Daemoned":
-        raise UnsupportedError(f"{where}: `{word}` is not supported by the local engine: every step must end")
     if result and result not in RESULTS and result not in GROUP_RESULTS:
         raise WorkflowError(f"{where}: `{word}`: a task's result is one of {', '.join([*RESULTS, *GROUP_RESULTS])}")
 

@@ -54,7 +54,7 @@ def _spec(name: str, metadata: Fields, spec: Fields) -> Model:
         mutexes=_mutexes(spec),
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
-        service_account=spec.text("serviceAccountName", "default"),
+        service_account=spec.text("serviceAccountName"),
     )
     spec.close()
     if len(workflow.templates) < len(templates):
@@ -194,7 +194,7 @@ def _parameters(fields: Fields, *, inputs: bool = False, outputs: bool = False) 
 
 def _parameter(where: str, value: Any, *, outputs: bool) -> Parameter:
     name = Fields(where, value).required("name")
-    fields = Fields(f"{where.removesuffix('s')} {name}", value, ignored.PARAMETER)
+    fields = Fields(f"{where.removesuffix('s')} {name}", value)
     source = fields.mapping("valueFrom")
     parameter = Parameter(
         name=fields.required("name"),
@@ -205,6 +205,7 @@ def _parameter(where: str, value: Any, *, outputs: bool) -> Parameter:
         source=source.optional_text("parameter"),
         fallback=source.optional_text("default"),
         global_name=fields.optional_text("globalName"),
+        description=fields.optional_text("description"),
     )
     source.close()
     fields.close()

@@ -23,7 +23,7 @@ from workflows.local.model import Call, Parameters, Workflow
 from workflows.local.operator import Operator, Place
 from workflows.local.pod import Pods
 from workflows.local.process import Reaper
-from workflows.local.status import FAILED, OMITTED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Node, Status, now
+from workflows.local.status import ERROR, FAILED, OMITTED, PENDING, RUNNING, SKIPPED, SUCCEEDED, Node, Status, now
 from workflows.local.substitution import substitute
 
 GRACE_S = 5.0
@@ -193,7 +193,10 @@ class _Engine:
         self._check_deadline()
         operator.variables["workflow.status"] = status.phase
         operator.variables["workflow.duration"] = f"{self._seconds():f}"
-        node = self._execute(status.name, self._entry, Place())
+        try:
+            node = self._execute(status.name, self._entry, Place())
+        except Fault as fault:  # as in Argo, the exit handler does not run then
+            return self._end(ERROR, f"error in entry template execution: {fault}")
         return node is not None and node.fulfilled and self._after(node)
 
     def _has_ended(self, who: str) -> bool:
@@ -220,17 +223,20 @@ class _Engine:
     def _check_deadline(self) -> None:
         deadline = self._operator.deadline
         if deadline and now() > deadline:
-            self._operator.pods.stop("Step exceeded its deadline", on_exit=False)
+            self._operator.pods.stop_late()
 
     def _seconds(self) -> float:
         assert self._status.started
         return (now() - self._status.started).total_seconds()
 
     def _execute(self, name: str, call: Call, place: Place) -> Node | None:
-        """Executes the entrypoint or the exit handler; None where a limit on parallelism keeps it from starting."""
+        """Executes the entrypoint or the exit handler; None where a limit on parallelism keeps it from starting.
+
+        Raises: Fault.
+        """
         try:
             return self._operator.execute(name, call, place)
-        except (Waiting, Fault):  # a fault is in the node by now
+        except Waiting:
             return self._status.find(name)
 
     def _after(self, node: Node) -> bool:
@@ -243,7 +249,10 @@ class _Engine:
         name = f"{self._status.name}.onExit"
         if self._workflow.on_exit and (operator.shutdown != TERMINATE or self._status.find(name)):
             call = Call("", self._workflow.on_exit)
-            handler = self._execute(name, call, Place(on_exit=True, hooked=True))
+            try:
+                handler = self._execute(name, call, Place(on_exit=True, hooked=True))
+            except Fault as fault:
+                return self._end(ERROR, f"error in exit template execution : {fault}")
             if handler is None or not handler.fulfilled:
                 return False
         message = self._shutdown_message() if node.unsuccessful and operator.shutdown else node.message

@@ -1,10 +1,12 @@
 """A small expression language: literals, names, comparison, logic; the common core of Argo's three dialects.
 
 depends.py, when.py and retry.py each bring their own tokens' meaning: `Grammar.name` says what a bare word is.
-Not here: arithmetic, ternaries and functions other than those a grammar lists; they are refused by name.
-Source: expr-lang's and govaluate's order of operators, which agree on these: || && comparison ! atom.
+Not here: bits, dates, and functions other than those a grammar lists; they are refused by name.
+Source: expr-lang's and govaluate's order of operators, which agree on these: ?: || && comparison +- */% prefix ** atom;
+govaluate's words where a value is of the wrong kind.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +16,11 @@ from workflows.local.faults import Fault
 
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "=~", "!~", "in")
 STRING = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-NUMBER = r"-?\d+(?:\.\d+)?(?![\w.])"
-SYMBOL = r"\|\||&&|==|!=|<=|>=|=~|!~|[<>!(),\[\]]"
+NUMBER = r"\d+(?:\.\d+)?(?![\w.])"
+SYMBOL = r"\|\||&&|\*\*|==|!=|<=|>=|=~|!~|[<>!(),\[\]?:+*/%-]"
+LOGIC = "logical operator '{}', it is not a bool"
+MODIFIER = "modifier '{}', it is not a number"
+LARGEST = 1e21  # from here on Go writes an exponent
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Grammar:
     word: str
     name: Callable[[str], Any]
     functions: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    failed: str = ""  # how Argo names it where it cannot be evaluated, if otherwise
 
     def tokens(self, text: str) -> list[str]:
         """Splits `text`. Raises: Fault at the first character that fits nothing."""
@@ -43,8 +49,15 @@ class Grammar:
         """Evaluates `text`. Raises: Fault where it is malformed, mixes types or does not give a boolean."""
         value = _Parser(self, text).whole()
         if not isinstance(value, bool):
-            raise Fault(f"Expected boolean evaluation for '{text}'. Got {value}")
+            raise Fault(f"Expected boolean evaluation for '{text}'. Got {shown(value)}")
         return value
+
+
+def shown(value: Any) -> str:
+    """A value as Go prints it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Parser:
@@ -57,13 +70,17 @@ class _Parser:
         self._at = 0
 
     def whole(self) -> Any:
-        value = self._either(live=True)
+        value = self._choice(live=True)
         if self._at < len(self._tokens):
             raise self._fault(f"unexpected '{self._tokens[self._at]}'")
         return value
 
     def _fault(self, why: str) -> Fault:
         return Fault(f"Invalid {self._grammar.what} '{self._text}': {why}")
+
+    def _misused(self, value: Any, why: str) -> Fault:
+        what = self._grammar.failed or self._grammar.what
+        return Fault(f"Failed to evaluate {what} '{self._text}': Value '{shown(value)}' cannot be used with the {why}")
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
@@ -75,42 +92,94 @@ class _Parser:
         self._at += 1
         return token
 
+    def _choice(self, *, live: bool) -> Any:
+        value = self._either(live=live)
+        if self._peek() != "?":
+            return value
+        self._take()
+        if live:
+            self._boolean(value, "ternary operator '?', it is not a bool")
+        first = self._choice(live=live and value)
+        self._take(":")
+        second = self._choice(live=live and not value)
+        return first if value else second
+
     def _either(self, *, live: bool) -> Any:
         value = self._both(live=live)
         while self._peek() in ("||", "or"):
             self._take()
-            value = self._logic(value, live=live) if live else value
+            value = self._logic(value, "||", live=live)
             other = self._both(live=live and not value)
-            value = value if not live or value else self._logic(other, live=live)
+            value = value if not live or value else self._logic(other, "||", live=live)
         return value
 
     def _both(self, *, live: bool) -> Any:
         value = self._comparison(live=live)
         while self._peek() in ("&&", "and"):
             self._take()
-            value = self._logic(value, live=live) if live else value
+            value = self._logic(value, "&&", live=live)
             other = self._comparison(live=live and bool(value))
-            value = value if not live or not value else self._logic(other, live=live)
+            value = value if not live or not value else self._logic(other, "&&", live=live)
         return value
 
-    def _logic(self, value: Any, *, live: bool) -> Any:
-        if live and not isinstance(value, bool):
-            raise self._fault(f"'{value}' is not a boolean")
+    def _logic(self, value: Any, operator: str, *, live: bool) -> Any:
+        return self._boolean(value, LOGIC.format(operator)) if live else value
+
+    def _boolean(self, value: Any, why: str) -> bool:
+        if not isinstance(value, bool):
+            raise self._misused(value, why)
         return value
 
     def _comparison(self, *, live: bool) -> Any:
-        value = self._negation(live=live)
+        value = self._sum(live=live)
         while self._peek() in COMPARISONS:
             operator = self._take()
-            other = self._negation(live=live)
+            other = self._sum(live=live)
             value = self._compare(operator, value, other) if live else value
         return value
 
-    def _negation(self, *, live: bool) -> Any:
+    def _sum(self, *, live: bool) -> Any:
+        value = self._product(live=live)
+        while self._peek() in ("+", "-"):
+            operator = self._take()
+            other = self._product(live=live)
+            value = self._arithmetic(operator, value, other) if live else value
+        return value
+
+    def _product(self, *, live: bool) -> Any:
+        value = self._prefixed(live=live)
+        while self._peek() in ("*", "/", "%"):
+            operator = self._take()
+            other = self._prefixed(live=live)
+            value = self._arithmetic(operator, value, other) if live else value
+        return value
+
+    def _prefixed(self, *, live: bool) -> Any:
         if self._peek() in ("!", "not"):
             self._take()
-            return not self._logic(self._negation(live=live), live=live)
-        return self._atom(live=live)
+            value = self._prefixed(live=live)
+            return not self._boolean(value, "prefix '!'") if live else value
+        if self._peek() == "-":
+            self._take()
+            value = self._prefixed(live=live)
+            return self._arithmetic("-", 0.0, value) if live else value
+        return self._power(live=live)
+
+    def _power(self, *, live: bool) -> Any:
+        value = self._atom(live=live)
+        if self._peek() != "**":
+            return value
+        self._take()
+        other = self._prefixed(live=live)
+        return self._arithmetic("**", value, other) if live else value
+
+    def _arithmetic(self, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and (isinstance(left, str) or isinstance(right, str)):
+            return shown(left) + shown(right)
+        for value in (left, right):
+            if not isinstance(value, float):
+                raise self._misused(value, MODIFIER.format(operator))
+        return calculate(operator, left, right)
 
     def _atom(self, *, live: bool) -> Any:
         word = self._take()
@@ -129,7 +198,7 @@ class _Parser:
         return self._word(word, live=live)
 
     def _group(self, *, live: bool) -> Any:
-        value = self._either(live=live)
+        value = self._choice(live=live)
         if self._peek() != ",":
             self._take(")")
             return value
@@ -139,7 +208,7 @@ class _Parser:
     def _list(self, end: str, *, live: bool) -> list[Any]:
         values: list[Any] = []
         while self._peek() != end:
-            values.append(self._either(live=live))
+            values.append(self._choice(live=live))
             if self._peek() != end:
                 self._take(",")
         self._take(end)
@@ -152,7 +221,7 @@ class _Parser:
         if function is None:
             raise self._fault(f"function {token} is not supported by the local engine")
         self._take("(")
-        value = self._either(live=live)
+        value = self._choice(live=live)
         self._take(")")
         return function(value) if live else False
 
@@ -167,7 +236,22 @@ class _Parser:
         if operator in ("=~", "!~"):
             return bool(re.search(str(right), str(left))) == (operator == "=~")
         if type(left) is not type(right) or not isinstance(left, (str, float)):
-            raise self._fault(f"cannot compare {left!r} with {right!r} by '{operator}'")
+            raise self._misused(left, f"comparator '{operator}', it is not a number")
         above, equal = left > right, left == right
         answers: dict[str, bool] = {"<": not above and not equal, "<=": not above, ">": above, ">=": above or equal}
         return answers[operator]
+
+
+def calculate(operator: str, left: float, right: float) -> float:
+    """Arithmetic of Go's float64, which knows no error."""
+    if operator in ("/", "%") and right == 0:
+        return math.nan if left == 0 or operator == "%" else math.copysign(math.inf, left)
+    answers: dict[str, Callable[[], float]] = {
+        "+": lambda: left + right,
+        "-": lambda: left - right,
+        "*": lambda: left * right,
+        "/": lambda: left / right,
+        "%": lambda: math.fmod(left, right),
+        "**": lambda: math.pow(left, right),
+    }
+    return answers[operator]()

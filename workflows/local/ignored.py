@@ -78,7 +78,6 @@ CONTAINER = {
     "terminationMessagePolicy": KUBELET,
     "volumeMounts": STORAGE,
 }
-PARAMETER = {"description": TEXT}
 ARTIFACT = {"archive": STORE, "archiveLogs": STORE, "artifactGC": CLEANUP, "deleted": CLEANUP, "mode": RIGHTS}
 # Where a cluster keeps an output; an input that would be fetched from there is refused instead.
 STORES = dict.fromkeys(("artifactory", "azure", "gcs", "hdfs", "oss", "plugin", "s3"), STORE)

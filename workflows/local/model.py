@@ -21,6 +21,13 @@ class Parameter:
     source: str | None = None  # valueFrom.parameter: the tag that a DAG's or steps' output comes from
     fallback: str | None = None  # valueFrom.default
     global_name: str | None = None
+    description: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The parameter as Argo writes it."""
+        entry: dict[str, Any] = {"name": self.name, "default": self.default, "value": self.value}
+        entry |= {"enum": list(self.enum) or None, "description": self.description or None}
+        return {key: value for key, value in entry.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -164,4 +171,4 @@ class Workflow:
     mutexes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    service_account: str = "default"
+    service_account: str = ""

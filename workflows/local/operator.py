@@ -107,10 +107,12 @@ class Operator:
         return node
 
     def _execute_retried(self, name: str, call: Call, template: Template, strategy: Retry, place: Place) -> Node:
-        parent = self.status.find(name) or self.initialize(name, "Retry", RUNNING, template.name, place)
+        # In Argo the attempts of an exit handler share its flags, and it theirs.
+        flags = replace(place, retried=place.retried or place.hooked)
+        parent = self.status.find(name) or self.initialize(name, "Retry", RUNNING, template.name, flags)
         parent.inputs = self.inputs(template)
         tries = attempts(parent, self.status)
-        own = replace(place, hooked=False, retried=True)
+        own = replace(place, retried=True)
         if tries and tries[-1].fulfilled:
             decision = self._decide(parent, strategy, tries)
             if decision is None or decision.wait_until:
@@ -363,7 +365,7 @@ class Operator:
         """A template's inputs as a node shows them."""
         return Values(
             tuple(Kept(item.name, item.value) for item in template.inputs.parameters),
-            tuple(Kept(item.name, item.raw, item.kept) for item in template.inputs.artifacts if item.kept or item.raw),
+            tuple(Kept(item.name, item.raw, item.kept, item.global_name) for item in template.inputs.artifacts),
         )
 
     def kept_inputs(self, template: Template) -> Mapping[str, Kept]:

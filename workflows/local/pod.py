@@ -29,7 +29,7 @@ LOG = "main.log"
 TOO_LATE = "Pod was active on the node longer than the specified deadline"
 PYTHON = ("python", "python3")
 PROGRESS = re.compile(r"progress (\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)(?: (.*))?$")
-REFERENCE = re.compile(r"\$(\$)?\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 @dataclass
@@ -83,6 +83,12 @@ class Pods:
         for pod in self._pods.values():
             if not pod.node.fulfilled and (on_exit or not pod.on_exit):
                 self._stop(pod, why, at_once=at_once)
+
+    def stop_late(self) -> None:
+        """Stops every pod but the exit handler's: the run's own deadline is over."""
+        for pod in self._pods.values():
+            if not pod.node.fulfilled and not pod.on_exit:
+                self._late(pod)
 
     def _late(self, pod: _Pod) -> None:
         pod.too_late = True
@@ -175,7 +181,7 @@ class Pods:
         if pod.too_late:
             self._end(pod, FAILED, TOO_LATE)
         elif code != 0:
-            self._end(pod, FAILED, f"main: Error (exit code {code})")
+            self._end(pod, FAILED, f"main: Error (exit code {code}){pod.process.why}")
             pod.node.detail = pod.stopped or last_line(pod.folder / LOG)
         elif missing:
             self._end(pod, ERROR, f"wait: Error (exit code 64): {missing}")
@@ -235,8 +241,7 @@ def _keep_outputs(pod: _Pod, kept: Path, values: Values) -> tuple[Values, str]:
             value = _read(inside(pod.folder, parameter.path), parameter.fallback)
         if value is None:
             missing.append(f"the file of output parameter `{parameter.name}` was not written")
-        else:
-            found.append(Kept(parameter.name, value, global_name=parameter.global_name))
+        found.append(Kept(parameter.name, value, global_name=parameter.global_name))
     for artifact in pod.template.outputs.artifacts:
         source = inside(pod.folder, artifact.path or artifact.name)
         if source.exists():
@@ -258,9 +263,5 @@ def _result(output: bytes) -> str:
 
 
 def _expand(text: str, env: Mapping[str, str]) -> str:
-    """Kubernetes' `$(NAME)`: a variable that the container declares; `$$(NAME)` stays as `$(NAME)`."""
-
-    def value(match: re.Match[str]) -> str:
-        return f"$({match[2]})" if match[1] else env.get(match[2], match[0])
-
-    return REFERENCE.sub(value, text)
+    """Kubernetes' `$(NAME)`: a variable that the container declares; `$$` stands for one `$`."""
+    return REFERENCE.sub(lambda match: "$" if match[1] is None else env.get(match[1], match[0]), text)

@@ -63,6 +63,7 @@ class Process:
     def __init__(self, reaper_: Reaper, log: Path, on_line: Callable[[str], None], *, apart: bool) -> None:
         self._apart = apart
         self.output = b""
+        self.why = ""  # what is to be added to the exit code, where the command is not there
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._reaper = reaper_
@@ -87,6 +88,7 @@ class Process:
             )
         except OSError as error:
             self._log.write(f"{command[0]}: {error.strerror or error}\n".encode())
+            self.why = f": {_not_there(command[0])}"
             self._end(NOT_FOUND)
             return
         except ValueError:
@@ -164,6 +166,12 @@ class Process:
         self._log.close()
         if not self.code.done():
             self.code.set_result(code)
+
+
+def _not_there(command: str) -> str:
+    """In the words of Argo's executor."""
+    where = f"stat {command}: no such file or directory" if "/" in command else "executable file not found in $PATH"
+    return f'failed to find name in PATH: exec: "{command}": {where}'
 
 
 def last_line(log: Path) -> str:

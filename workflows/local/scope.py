@@ -47,38 +47,48 @@ class Scope:
         for artifact in artifacts:
             kept = self._find(artifact, inputs) if artifact.source else None
             if kept:
-                found.append(replace(artifact, kept=kept.path, raw=kept.value))
+                found.append(replace(artifact, kept=kept.path, raw=kept.value, global_name=kept.global_name))
             elif not artifact.source:
                 found.append(artifact)
             elif not artifact.optional:
-                raise Fault(f"unable to resolve references: Unable to resolve: {artifact.source}")
+                raise Fault(_unresolved(artifact.source))
         return tuple(found)
 
     def _find(self, artifact: Artifact, inputs: Mapping[str, Kept]) -> Kept | None:
-        tag = (artifact.source or "").strip().removeprefix("{{").removesuffix("}}").strip()
+        tag = _tag(artifact.source)
         name = tag.removeprefix("inputs.artifacts.")
         return inputs.get(name) if name != tag else self.artifacts.get(tag)
 
     def outputs(self, declared: Parameters, inputs: Mapping[str, Kept]) -> Values:
         """The outputs of a DAG or steps template. Raises: Fault where one is not there and has no default."""
-        artifacts = self.resolve(declared.artifacts, inputs)
+        try:
+            artifacts = self.resolve(declared.artifacts, inputs)
+        except Fault as fault:
+            raise Fault(f"unable to resolve outputs from scope: {fault}") from None
         return Values(
             tuple(self._output(parameter) for parameter in declared.parameters),
             tuple(Kept(item.name, item.raw, item.kept, item.global_name) for item in artifacts),
         )
 
     def _output(self, parameter: Parameter) -> Kept:
-        tag = (parameter.source or "").strip().removeprefix("{{").removesuffix("}}").strip()
-        value = self.parameters.get(tag, parameter.fallback)
+        value = self.parameters.get(_tag(parameter.source), parameter.fallback)
         if value is None:
-            raise Fault(f"Unable to resolve: {parameter.source}")
+            raise Fault(_unresolved(parameter.source))
         return Kept(parameter.name, value, global_name=parameter.global_name)
+
+
+def _tag(source: str | None) -> str:
+    return (source or "").strip().removeprefix("{{").removesuffix("}}").strip()
+
+
+def _unresolved(source: str | None) -> str:
+    return f'Unable to resolve: "{_tag(source)}"'
 
 
 def attempts(node: Node, status: Status) -> list[Node]:
     """The attempts of a retried node that exist, in order."""
     nodes = (status.nodes.get(child) for child in node.children)
-    return [child for child in nodes if child is not None and not child.hooked]
+    return [child for child in nodes if child is not None and child.retried]
 
 
 def last_attempt(node: Node, status: Status) -> Node | None:

@@ -48,11 +48,11 @@ class Kept:
     path: Path | None = None
     global_name: str | None = None
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, artifact: bool = False) -> dict[str, Any]:
         """The entry as Argo writes it; `path` is the kept file, since there is no store with keys here."""
         entry: dict[str, Any] = {"name": self.name}
         if self.value is not None:
-            entry["value"] = self.value
+            entry |= {"raw": {"data": self.value}} if artifact else {"value": self.value}
         if self.path is not None:
             entry["path"] = str(self.path)
         return entry | ({"globalName": self.global_name} if self.global_name else {})
@@ -71,7 +71,7 @@ class Values:
         """The entry as Argo writes it, without what is empty."""
         entry: dict[str, Any] = {
             "parameters": [item.document() for item in self.parameters],
-            "artifacts": [item.document() for item in self.artifacts],
+            "artifacts": [item.document(artifact=True) for item in self.artifacts],
             "result": self.result,
             "exitCode": self.exit_code,
         }

@@ -105,13 +105,16 @@ class _Run:
         """Finds the step's artifacts, unless it will not run."""
         try:
             runs = when.evaluate(call.when)
-        except Fault:
+        except Fault as fault:
             if not call.expands:  # `when` may hold an item's tag, which is replaced later
-                raise
+                raise Fault(f"failed to resolve references: {fault}") from None
             runs = True
         if not runs:
             return call
-        found = self.scope.resolve(call.arguments.artifacts, self.operator.kept_inputs(self.template))
+        try:
+            found = self.scope.resolve(call.arguments.artifacts, self.operator.kept_inputs(self.template))
+        except Fault as fault:
+            raise Fault(f"failed to resolve references: unable to resolve references: {fault}") from None
         return replace(call, arguments=replace(call.arguments, artifacts=found))
 
     def _call(self, group: Node, name: str, call: Call) -> None:

@@ -5,10 +5,12 @@ Source: docs/variables.md and setGlobalParameters in workflow/controller/operato
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from workflows.errors import WorkflowError
+from workflows.local import gojson
 from workflows.local.model import Parameter, Workflow
 from workflows.local.status import Node, Status, rfc3339
 
@@ -44,16 +46,16 @@ def _value(workflow: Workflow, parameter: Parameter, given: str | None) -> str:
 
 def initial(workflow: Workflow, status: Status, values: Mapping[str, str]) -> dict[str, str]:
     """Every variable that has its value before the first step starts."""
-    listed = [{"name": name, "value": value} for name, value in values.items()]
+    listed = [replace(item, value=values[item.name]).document() for item in workflow.arguments.parameters]
     scope = {
         "workflow.name": status.name,
         "workflow.namespace": status.namespace,
         "workflow.uid": status.uid,
         "workflow.mainEntrypoint": workflow.entrypoint,
         "workflow.serviceAccountName": workflow.service_account,
-        "workflow.parameters": json.dumps(listed, separators=(",", ":")),
-        "workflow.labels": json.dumps(dict(workflow.labels), separators=(",", ":")),
-        "workflow.annotations": json.dumps(dict(workflow.annotations), separators=(",", ":")),
+        "workflow.parameters": gojson.dumps(listed),
+        "workflow.labels": gojson.dumps(dict(sorted(workflow.labels.items()))),
+        "workflow.annotations": gojson.dumps(dict(sorted(workflow.annotations.items()))),
     }
     scope |= {f"workflow.parameters.{name}": value for name, value in values.items()}
     scope |= {f"workflow.labels.{name}": str(value) for name, value in workflow.labels.items()}

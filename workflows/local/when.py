@@ -7,7 +7,8 @@ Source: shouldExecute in workflow/controller/steps.go of Argo Workflows 4.0.
 from workflows.local.expression import Grammar
 from workflows.local.faults import Fault
 
-GRAMMAR = Grammar(what="'when' expression", word=r"[A-Za-z_][A-Za-z0-9_]*", name=str)
+# The second spelling is Argo's own.
+GRAMMAR = Grammar(what="'when' expression", word=r"[A-Za-z_][A-Za-z0-9_]*", name=str, failed="'when' expresion")
 
 
 def evaluate(condition: str) -> bool:

@@ -3,19 +3,17 @@
 Both runs have the same name, so node names, node ids and messages that name a node are equal as they are.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from tests.e2e.parity import not_compared
-
-REFUSED = {"phase": "Error", "nodes": {}}
 
 
 def view(workflow: Mapping[str, Any]) -> dict[str, Any]:
     """What is compared of a run: its status, with its nodes by their names."""
     status = workflow["status"]
-    if status["phase"] == "Error" and not status.get("nodes"):
-        return REFUSED  # the message is each engine's own sentence about the document
     nodes = status.get("nodes", {})
     rest = _without({key: value for key, value in status.items() if key != "nodes"}, not_compared.WORKFLOW)
     rest["outputs"] = _values(status.get("outputs", {}))
@@ -23,11 +21,20 @@ def view(workflow: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without(value: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
-    return {key: item for key, item in value.items() if key not in left_out and item not in (None, "", [], {})}
+    kept = {key: item for key, item in value.items() if key not in left_out and item not in (None, "", [], {})}
+    return kept | ({"message": _message(kept["message"])} if "message" in kept else {})
+
+
+def _message(message: str) -> str:
+    """A message without a tail that is no part of Argo's own sentence."""
+    matches = (re.search(f"{tail}$", message, re.DOTALL) for tail in not_compared.TAILS)
+    return next((message[: match.end(1)] for match in matches if match), message)
 
 
 def _node(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     result = _without(node, not_compared.NODE)
+    if result.get("message") in not_compared.STOPPED:
+        node = {**node, "outputs": {key: item for key, item in node.get("outputs", {}).items() if key != "exitCode"}}
     for key in ("children", "outboundNodes"):
         result[key] = sorted(nodes[child]["name"] if child in nodes else child for child in node.get(key, ()))
     return {**result, "inputs": _values(node.get("inputs", {})), "outputs": _values(node.get("outputs", {}))}
@@ -51,7 +58,7 @@ def out_of_order(workflow: Mapping[str, Any], names: tuple[str, ...]) -> list[st
     """The nodes of `names` that ended before the one that is named before them, or that are not there."""
     ended = {node["displayName"]: node.get("finishedAt", "") for node in workflow["status"].get("nodes", {}).values()}
     missing = [f"{name} is missing" for name in names if name not in ended]
-    pairs = zip(names[:-1], names[1:], strict=True)
+    pairs = pairwise(names)
     return missing or [f"{late} ended before {early}" for early, late in pairs if ended[late] < ended[early]]
 
 

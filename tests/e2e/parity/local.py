@@ -27,5 +27,5 @@ def run(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     except UnsupportedError:
         raise
     except WorkflowError as error:
-        return {"status": {"phase": "Error", "message": str(error)}}
+        return {"status": {"phase": "Failed", "message": f"invalid spec: {error}"}}
     return status.document()

@@ -33,6 +33,16 @@ NODE = {
     "taskResultSynced": BOOKKEEPING,
     "templateScope": "the local engine runs no template of another document, so every scope is the run's own",
 }
+# Of a step that was stopped for its time, the exit code is a matter of what it did in its last moments.
+STOPPED = ("Pod was active on the node longer than the specified deadline", "Step exceeded its deadline")
+# The tails of these messages, from the second group on, are words of Go's libraries or paths within Argo's executor.
+TAILS = (
+    r"(wait: Error \(exit code 64\): )(.*)",
+    r"((?:Invalid|Failed to evaluate) 'when' expres+ion '.*': )(.*)",
+    r"(withParam value could not be parsed as a JSON list: .*?)(: (?:json|invalid character).*)?",
+    r"((?:.*: )?invalid character )(.*)",
+    r"(invalid spec: )(.*)",
+)
 # Of an artifact, its name and its global name are compared.
 ARTIFACT = {
     "archive": STORE,

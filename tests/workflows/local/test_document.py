@@ -113,7 +113,6 @@ def test_a_field_that_it_does_not_know_is_refused_by_name(path, value, where):
             "c.Succeeded",
             "depends on `c`, which is no task here; there are a, b",
         ),
-        ("spec/templates/0/dag/tasks/1/depends", "a.Daemoned", "every step must end"),
         ("spec/templates/0/dag/tasks/1/depends", "a.Done", "a task's result is one of Succeeded"),
         ("spec/templates/0/dag/tasks/1/depends", "a &&", "Invalid depends"),
         ("spec/templates/0/dag/tasks/1/dependencies", ["a"], "either `depends` or `dependencies`"),

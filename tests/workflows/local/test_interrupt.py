@@ -23,7 +23,7 @@ print(status.phase, "/", status.message)
 """
 # A step that starts others: one in its group, one that leaves it, one that also drops its environment.
 STEP = (
-    "echo $$ >> pids; sleep 1000 & echo $! >> pids; setsid sleep 1001 & echo $! >> pids; "
+    "echo $$$$ >> pids; sleep 1000 & echo $! >> pids; setsid sleep 1001 & echo $! >> pids; "
     "echo ready > ready; wait; sleep 1000"
 )
 
@@ -77,7 +77,7 @@ def test_a_signal_stops_the_steps_and_runs_the_exit_handler(local, number):
 
 def test_a_second_signal_ends_the_exit_handler_too(local):
     """At once, although it does not listen."""
-    bye = "echo $$ >> pids; trap '' TERM INT; echo ready > ready; while :; do sleep 1000; done"
+    bye = "echo $$$$ >> pids; trap '' TERM INT; echo ready > ready; while :; do sleep 1000; done"
     engine = _start(local, _document(local, bye=bye))
     engine.send_signal(signal.SIGINT)
     (local.folder / "ready").read_text()
@@ -111,7 +111,7 @@ def test_what_a_step_leaves_behind_ends_with_it(local):
 
 def test_a_killed_step_is_a_failure_that_can_be_retried(local):
     """As a container that is killed: exit code 137."""
-    script = "[ {{retries}} = 1 ] || kill -9 $$"
+    script = "[ {{retries}} = 1 ] || kill -9 $$$$"
     template = local.template("t", script, retryStrategy={"limit": 1})
     status = local.run(local.document({"name": "main", "dag": {"tasks": [{"name": "t", "template": "t"}]}}, template))
     first = status.nodes[status.find("wf.t").children[0]]

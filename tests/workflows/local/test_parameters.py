@@ -183,11 +183,9 @@ def test_a_command_that_is_not_there_fails_the_step(local):
     template = {"name": "main", "container": {"command": ["no-such-command"], "image": "none"}}
     status = local.run(local.document(template))
 
-    assert ("Failed", "main: Error (exit code 64)", "no-such-command: No such file or directory\n") == (
-        status.phase,
-        status.message,
-        local.log("wf"),
-    )
+    why = 'failed to find name in PATH: exec: "no-such-command": executable file not found in $PATH'
+    assert ("Failed", f"main: Error (exit code 64): {why}") == (status.phase, status.message)
+    assert "no-such-command: No such file or directory\n" == local.log("wf")
 
 
 def test_a_command_line_that_cannot_be_is_an_error(local):
