@@ -20,27 +20,43 @@ import pytest
 from tests.e2e.kubectl import Object, kubectl, until
 
 
+class OwnServer:
+    """Where it is, and how to end it and start it again at the same place."""
+
+    def __init__(self, program: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        options = ["--auth-mode=client", "--secure=false", f"--port={port}", "--loglevel=warn", "--namespace=argo"]
+        self._command = [program, "server", f"--kubeconfig={os.environ['KUBECONFIG']}", *options]
+        self._log = Path(tempfile.mkdtemp(prefix="argo-server-")) / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with self._log.open("ab") as file:
+            self._process = subprocess.Popen(self._command, stdout=file, stderr=subprocess.STDOUT)
+        until(f"an answer of Argo Server, whose log is {self._log}", lambda: answers(self.url))
+
+    def kill(self) -> None:
+        """At once: it keeps nothing, and on SIGTERM it would wait for connections that are open."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
-def argo_server() -> Iterator[str]:
-    """The address of a server that ends with the test; skips where the program `argo` is not."""
+def argo_server() -> Iterator[OwnServer]:
+    """A server that ends with the test; skips where the program `argo` is not."""
     program = shutil.which("argo")
     if program is None:
-        pytest.skip("an Argo Server that checks signatures is started by the program argo")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = Path(tempfile.mkdtemp(prefix="argo-server-")) / "log"
-    options = ["--auth-mode=client", "--secure=false", f"--port={port}", "--loglevel=warn"]
-    config = os.environ["KUBECONFIG"]
-    with log.open("wb") as file:
-        command = [program, "server", f"--kubeconfig={config}", "--namespace=argo", *options]
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
+        pytest.skip("an Argo Server that asks for a token is started by the program argo")
+    server = OwnServer(program)
     try:
-        until(f"an answer of Argo Server, whose log is {log}", lambda: answers(url))
-        yield url
+        server.start()
+        yield server
     finally:
-        process.kill()  # it keeps nothing, and on SIGTERM it would wait for connections that are open
-        process.wait()
+        server.kill()
 
 
 def answers(url: str) -> bool:

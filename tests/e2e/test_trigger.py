@@ -47,13 +47,13 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """What apps/workflows brings, with a template that does nothing, and the Secret that is made by hand."""
-    with namespace(f"trigger-{secrets.token_hex(3)}") as name, argo_server() as url:
+    with namespace(f"trigger-{secrets.token_hex(3)}") as name, argo_server() as server:
         items = moved(render(ROOT / "apps/workflows"), name)
         items = [idle(item) if item["kind"] == "WorkflowTemplate" else item for item in items]
         apply([*items, *webhook_secrets(SECRET)], name)
         token = ["get", "secret", "webhook.service-account-token", "-n", name, "-o", "jsonpath={.data.token}"]
         until("the token of the account webhook", lambda: kubectl(*token))
-        yield Site(url, name)
+        yield Site(server.url, name)
 
 
 @dataclass
