@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from workflows.errors import RepositoryError
+from workflows.errors import RepositoryError, UnreachableError
 from workflows.repository import Commit, Repository, run, words
 
 ATTEMPTS = 12
@@ -120,7 +120,7 @@ def _push(clone: Repository, commit: str, branch: str) -> None:
     remote = clone.remote()
     refused = [line for line in outcome.stdout.decode(errors="replace").splitlines() if line.startswith("!")]
     if not refused:
-        raise RepositoryError(f"the push to {remote} did not get through: {words(outcome.stderr)}")
+        raise UnreachableError(f"the push to {remote} did not get through: {words(outcome.stderr)}")
     reason = refused[0].split("\t")[-1]
     if reason.startswith("[rejected]") or "lock ref" in reason or "failed to update ref" in reason:
         raise PushLostError(f"the push to {remote} was overtaken {ATTEMPTS} times ({reason}): try again in a minute")

@@ -4,6 +4,7 @@
   - UsageError          a name, path or option that does not fit
   - WorkspaceError      no workspace, or one in a state that a command must not touch
   - RepositoryError     git refused: dirty or diverged clone, remote out of reach, push lost
+    · UnreachableError  a remote that did not answer
   - OverlayError        an overlay that cannot be read, edited or rendered
   - StoreError          a version that is missing, incomplete or altered
   - WorkflowError       a workflow that the local engine does not understand
@@ -34,6 +35,10 @@ class WorkspaceError(ShipwayError):
 
 class RepositoryError(ShipwayError):
     """Git refused, the remote is out of reach, or the clone is dirty or has diverged."""
+
+
+class UnreachableError(RepositoryError):
+    """A remote did not answer; it may do so later."""
 
 
 class OverlayError(ShipwayError):

@@ -31,7 +31,7 @@ PATIENCE_S = 90.0  # a registry that is restarted is back by then
 TIMEOUT_S = 600.0
 
 
-class UnreachableError(StoreError):
+class RegistryError(StoreError):
     """The registry did not answer, or not as a registry; it may do so later."""
 
 
@@ -74,10 +74,10 @@ def fetch(registry: str, model: str, pin: Pin, destination: Path) -> Path:
 
 
 def digest_of(image: str) -> str | None:
-    """The digest of an image; None where the registry has none of that name. Raises: UnreachableError."""
+    """The digest of an image; None where the registry has none of that name. Raises: RegistryError."""
     try:
         return crane("digest", image).decode().strip()
-    except UnreachableError:
+    except RegistryError:
         raise
     except StoreError:
         return None
@@ -105,10 +105,10 @@ def write_layer(folder: Path, model: str, version: str, file: Path) -> None:
 def crane(*arguments: str, output: Path | None = None) -> bytes:
     """What crane printed, or wrote into a file; a registry that does not answer is asked again for a while.
 
-    Raises: UnreachableError (it never did); StoreError (no crane; no such image).
+    Raises: RegistryError (it never did); StoreError (no crane; no such image).
     """
     for attempt in Retrying(
-        retry=retry_if_exception_type(UnreachableError),
+        retry=retry_if_exception_type(RegistryError),
         stop=stop_after_delay(PATIENCE_S),
         wait=wait_exponential(max=10),
         reraise=True,
@@ -128,14 +128,14 @@ def _crane(*arguments: str, output: Path | None) -> bytes:
     except FileNotFoundError:
         raise StoreError("crane is not on PATH: install it from go-containerregistry's releases") from None
     except subprocess.TimeoutExpired:
-        raise UnreachableError(f"crane {arguments[0]} took longer than {TIMEOUT_S:g} s: look at the registry") from None
+        raise RegistryError(f"crane {arguments[0]} took longer than {TIMEOUT_S:g} s: look at the registry") from None
     if outcome.returncode == 0:
         return outcome.stdout or b""
     said = outcome.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
     sentence = f"crane {arguments[0]} failed: {said[0].removeprefix('Error: ')}"
     if any(word in said[0] for word in ABSENT):
         raise StoreError(sentence)
-    raise UnreachableError(sentence)
+    raise RegistryError(sentence)
 
 
 def _require_same(image: str, model: str, version: str, digest: str) -> None:

@@ -13,16 +13,20 @@ import subprocess
 import tarfile
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from workflows.errors import RepositoryError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from workflows.errors import RepositoryError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 from types import MappingProxyType
 
+T = TypeVar("T")
 TIMEOUT_S = 120.0
+PATIENCE_S = 90.0  # a server that is restarted is back by then
 FIELDS = "%x1e%H%x1f%cI%x1f%s%x1f%(trailers:only=true,unfold=true)"
 # git speaks English and asks nobody; a hook's or a wrapper's GIT_DIR must not redirect it.
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
@@ -124,7 +128,7 @@ class Repository:
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome = run("clone", *options, "--", remote, str(path), cwd=path.parent)
         if outcome.returncode:
-            raise RepositoryError(unreachable(remote, branch or "main", outcome.stderr))
+            raise unreachable(remote, branch or "main", outcome.stderr)
         return cls(path)
 
     def git(self, *arguments: str, stdin: bytes | None = None) -> str:
@@ -184,7 +188,7 @@ class Repository:
         """The id of the remote branch's last commit, here afterwards. Raises: RepositoryError (out of reach)."""
         outcome = run("fetch", "--quiet", "--no-tags", "origin", branch, cwd=self.path)
         if outcome.returncode:
-            raise RepositoryError(unreachable(self.remote(), branch, outcome.stderr))
+            raise unreachable(self.remote(), branch, outcome.stderr)
         return self.resolve("FETCH_HEAD")
 
     def check(self, branch: str = "main") -> None:
@@ -220,12 +224,32 @@ class Repository:
         return self.resolve("HEAD")
 
 
-def unreachable(remote: str, branch: str, stderr: bytes) -> str:
-    """The sentence for a remote that did not answer with the branch."""
+def unreachable(remote: str, branch: str, stderr: bytes) -> RepositoryError:
+    """The error of a remote that did not answer with the branch."""
     reason = words(stderr)
     if "Remote branch" in reason or "couldn't find remote ref" in reason:
-        return f"the remote {remote} has no branch {branch}: push one first with `git push {remote} HEAD:{branch}`"
-    return f"the remote {remote} is missing or out of reach: check its address, your access and the network ({reason})"
+        return RepositoryError(
+            f"the remote {remote} has no branch {branch}: push one first with `git push {remote} HEAD:{branch}`"
+        )
+    return UnreachableError(
+        f"the remote {remote} is missing or out of reach: check its address, your access and the network ({reason})"
+    )
+
+
+def patiently(call: Callable[[], T], seconds: float = PATIENCE_S) -> T:
+    """What the call gives; while a remote does not answer it is called again, for so many seconds.
+
+    For a step of a run, which nobody watches. Raises: what the call raises; UnreachableError (it never answered).
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception_type(UnreachableError),
+        stop=stop_after_delay(seconds),
+        wait=wait_exponential(max=10),
+        reraise=True,
+    ):
+        with attempt:
+            return call()
+    raise AssertionError("tenacity either returns or raises")
 
 
 def _blobs(output: bytes) -> Iterator[str | None]:

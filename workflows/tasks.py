@@ -28,10 +28,11 @@ def source(*, repository: str, source_commit: str, code: OutputPath, commit: Out
 
     Raises: RepositoryError (remote out of reach, no such commit).
     """
+    from workflows.repository import patiently
     from workflows.source import fetch
 
     _sign_in(repository)
-    found = fetch(repository, source_commit, code)
+    found = patiently(lambda: fetch(repository, source_commit, code))
     commit.write_text(found, encoding="utf-8")
     click.echo(f"the code of {found}")
     _write(report, {"commit": found})
@@ -45,11 +46,12 @@ def baseline(
     A version that this store does not have whole cannot be compared with; the run says so and is judged alone, so that
     a new release can take its place. Raises: RepositoryError (remote out of reach); OverlayError.
     """
-    from workflows.repository import Repository
+    from workflows.repository import Repository, patiently
 
     _sign_in(repository)
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
-        clone = Repository.clone(repository, Path(folder) / "remote.git", branch=BRANCH, bare=True)
+        place = Path(folder) / "remote.git"
+        clone = patiently(lambda: Repository.clone(repository, place, branch=BRANCH, bare=True))
         path = overlay_path(environment)
         serves = read_models(clone.show(BRANCH, path) or "", path).get(model)
     found = serves if serves and _unpack(store, model, serves, baseline) else None
@@ -85,11 +87,12 @@ def release(
     Raises: StoreError (no manifest); RepositoryError; OverlayError.
     """
     from workflows.release import release as commit
+    from workflows.repository import patiently
 
     _sign_in(repository)
     manifest = json.loads((exported / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
     digest = json.loads(packaged.read_text(encoding="utf-8"))["digest"]
-    outcome = commit(repository, environment, manifest, digest=digest)
+    outcome = patiently(lambda: commit(repository, environment, manifest, digest=digest))
     released = outcome.commit or outcome.earlier
     click.echo(outcome.message)
     _write(

@@ -2,8 +2,8 @@ import subprocess
 
 import pytest
 
-from workflows.errors import RepositoryError
-from workflows.repository import Repository, git, run
+from workflows.errors import RepositoryError, UnreachableError
+from workflows.repository import Repository, git, patiently, run
 
 
 @pytest.fixture
@@ -159,3 +159,21 @@ def test_what_git_complains_of_is_one_line(tmp_path):
     """Its first words left out."""
     with pytest.raises(RepositoryError, match=r"^git log failed in \S+: not a git repository"):
         git("log", cwd=tmp_path)
+
+
+def test_a_remote_that_is_back_soon_is_waited_for(remote, tmp_path):
+    """A step that nobody watches outlives a restart of the git server; a refusal is told at once."""
+    away = remote.path.rename(tmp_path / "away.git")
+    calls = []
+
+    def clone() -> Repository:
+        calls.append(1)
+        if len(calls) == 2:
+            away.rename(remote.path)
+        return Repository.clone(str(remote), tmp_path / f"clone{len(calls)}")
+
+    assert (patiently(clone, 60).path / "kustomize").is_dir()
+    with pytest.raises(UnreachableError):
+        patiently(lambda: Repository.clone("/nowhere.git", tmp_path / "none"), 0)
+    with pytest.raises(RepositoryError, match="has no branch"):
+        patiently(lambda: Repository.clone(str(remote), tmp_path / "no", branch="nowhere"), 60)
