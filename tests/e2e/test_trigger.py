@@ -179,6 +179,22 @@ def test_gitlab_shows_its_secret_instead_of_a_signature(site: Site):
     assert BOTH == site.started(payload["after"])
 
 
+def test_the_week_starts_a_run_of_the_branch(site: Site):
+    """Here each minute is a week: a run of the template, by a name of its own, and no commit is given."""
+    kubectl(
+        "patch",
+        *("cronworkflow", "retrain-cancer", "-n", site.namespace),
+        *("--type=merge", "-p", '{"spec": {"schedules": ["* * * * *"]}}'),
+    )
+    label = ["-l", "workflows.argoproj.io/cron-workflow=retrain-cancer"]
+    (run, *_) = until("a run of retrain-cancer", lambda: every("workflows", site.namespace, *label))
+
+    assert run["metadata"]["name"].startswith("retrain-cancer-")
+    assert "cancer" == run["metadata"]["labels"]["shipway.dev/model"]
+    assert {"name": "train"} == run["spec"]["workflowTemplateRef"]
+    assert [{"name": "model", "value": "cancer"}] == run["spec"]["arguments"]["parameters"]
+
+
 def test_the_webhook_may_do_nothing_else(site: Site):
     """Its token starts workflows and reads neither them, nor Secrets, nor anything of another namespace."""
     account = f"--as=system:serviceaccount:{site.namespace}:webhook"

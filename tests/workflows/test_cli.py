@@ -292,6 +292,24 @@ def test_predict_without_a_server():
     assert "start one with `shipway serve" in sentence(outcome)
 
 
+@pytest.mark.parametrize("command", [("submit", "digits"), ("watch",)])
+def test_no_cluster_is_named(repository: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
+    """The sentence says how to name one."""
+    monkeypatch.delenv("ARGO_SERVER", raising=False)
+    outcome = shipway(*command, cwd=repository)
+
+    assert 2 == outcome.returncode
+    assert "set ARGO_SERVER or --server" in sentence(outcome)
+
+
+def test_a_misspelt_model_is_not_submitted(repository: Path):
+    """It is refused before the cluster is asked."""
+    outcome = shipway("submit", "digit", "--server=http://127.0.0.1:1", cwd=repository)
+
+    assert 2 == outcome.returncode
+    assert "there is no model digit at your last commit: the models are cancer, digits" in sentence(outcome)
+
+
 def test_doctor_speaks_json():
     """Every finding has a name, a verdict and, if it is not fine, a cure."""
     findings = json.loads(shipway("doctor", "--json").stdout)
