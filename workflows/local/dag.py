@@ -31,6 +31,8 @@ def execute(operator: Operator, name: str, template: Template, place: Place) -> 
     run = _Run(operator, node, template, replace(place, boundary=node.id, hooked=False, retried=False, deadline=None))
     for task in run.targets:
         run.task(task)
+    if run.broken:
+        raise run.broken
     phase = run.phase()
     if phase == RUNNING:
         return node
@@ -54,6 +56,7 @@ class _Run:
     visited: set[str] = field(default_factory=set)
     tasks: dict[str, Call] = field(init=False)
     targets: list[str] = field(init=False)
+    broken: Fault | None = None  # the outputs of a task cannot be handed on, which is an error of the DAG as a whole
 
     def __post_init__(self) -> None:
         assert self.template.dag
@@ -122,7 +125,11 @@ class _Run:
             self.operator.connect(parent, child)
 
     def _start(self, task: Call) -> None:
-        scope = self._scope(task)
+        try:
+            scope = self._scope(task)
+        except Fault as fault:
+            self.broken = fault
+            raise
         everything = {**self.operator.variables, **scope.parameters}
         task = self._with_artifacts(substitute(task, everything), scope)
         calls = loops.expand(task, everything)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workflows.local import gojson
 from workflows.local.faults import Fault
 
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "=~", "!~", "in")
@@ -20,7 +21,6 @@ NUMBER = r"\d+(?:\.\d+)?(?![\w.])"
 SYMBOL = r"\|\||&&|\*\*|==|!=|<=|>=|=~|!~|[<>!(),\[\]?:+*/%-]"
 LOGIC = "logical operator '{}', it is not a bool"
 MODIFIER = "modifier '{}', it is not a number"
-LARGEST = 1e21  # from here on Go writes an exponent
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class Grammar:
     name: Callable[[str], Any]
     functions: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     failed: str = ""  # how Argo names it where it cannot be evaluated, if otherwise
+    string: str = STRING
 
     def tokens(self, text: str) -> list[str]:
         """Splits `text`. Raises: Fault at the first character that fits nothing."""
-        pattern = re.compile(rf"\s*(?:({STRING}|{NUMBER}|{SYMBOL}|{self.word}))")
+        pattern = re.compile(rf"\s*(?:({self.string}|{NUMBER}|{SYMBOL}|{self.word}))")
         found, position = [], 0
         while text[position:].strip():
             match = pattern.match(text, position)
@@ -55,9 +56,9 @@ class Grammar:
 
 def shown(value: Any) -> str:
     """A value as Go prints it."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
-        return str(int(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(gojson.number(str(value))) if isinstance(value, float) and math.isfinite(value) else str(value)
 
 
 class _Parser:

@@ -12,6 +12,7 @@ from typing import Any
 # Harmless within JSON, and in HTML too: Go escapes these three and the two line separators of JavaScript.
 ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 UNSAFE = re.compile(f"[{''.join(ESCAPES)}]")
+LARGEST = 1e21  # from here on Go writes an exponent
 SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|\s+')
 SEPARATORS = re.compile(r"[\s,:]*")
 
@@ -19,6 +20,12 @@ SEPARATORS = re.compile(r"[\s,:]*")
 def dumps(value: Any) -> str:
     """A Python value; mappings keep their order."""
     return escaped(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def number(text: str) -> int | float:
+    """A number that Go read as a float64: whole ones are written without a point."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < LARGEST else value
 
 
 def escaped(text: str) -> str:

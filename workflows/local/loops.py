@@ -146,7 +146,7 @@ def _result(node: Node) -> str:
 def _structures(values: list[str]) -> list[Any] | None:
     """The values as JSON where every one is a list or a mapping; otherwise they stay strings."""
     try:
-        decoded = [json.loads(value) for value in values]
+        decoded = [json.loads(value, parse_float=gojson.number, parse_int=gojson.number) for value in values]
     except ValueError:
         return None
     return [_sorted(value) for value in decoded] if all(isinstance(value, (list, dict)) for value in decoded) else None

@@ -90,7 +90,7 @@ def _failure(status: Status, node: Node) -> dict[str, Any]:
 
 def pod_name(workflow: str, template: str, node: str) -> str:
     """The name that the node's pod would have: workflow, template and the hash of the node's id."""
-    return workflow if node == workflow else f"{workflow}-{template}-{node.rpartition('-')[2]}"
+    return workflow if node == workflow else "-".join(filter(None, (workflow, template, node.rpartition("-")[2])))
 
 
 def check_argument_names(workflow: Workflow) -> None:

@@ -7,8 +7,12 @@ Source: shouldExecute in workflow/controller/steps.go of Argo Workflows 4.0.
 from workflows.local.expression import Grammar
 from workflows.local.faults import Fault
 
+# To govaluate either quote ends a string that either began.
+STRING = r"[\"'](?:[^\"'\\]|\\.)*[\"']"
 # The second spelling is Argo's own.
-GRAMMAR = Grammar(what="'when' expression", word=r"[A-Za-z_][A-Za-z0-9_]*", name=str, failed="'when' expresion")
+GRAMMAR = Grammar(
+    what="'when' expression", word=r"[A-Za-z_][A-Za-z0-9_]*", name=str, failed="'when' expresion", string=STRING
+)
 
 
 def evaluate(condition: str) -> bool:

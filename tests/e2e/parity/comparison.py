@@ -34,6 +34,7 @@ def _message(message: str) -> str:
 def _node(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     result = _without(node, not_compared.NODE)
     if result.get("message") in not_compared.STOPPED:
+        result["message"] = "stopped for its time"
         node = {**node, "outputs": {key: item for key, item in node.get("outputs", {}).items() if key != "exitCode"}}
     for key in ("children", "outboundNodes"):
         result[key] = sorted(nodes[child]["name"] if child in nodes else child for child in node.get(key, ()))

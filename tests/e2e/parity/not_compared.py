@@ -33,8 +33,13 @@ NODE = {
     "taskResultSynced": BOOKKEEPING,
     "templateScope": "the local engine runs no template of another document, so every scope is the run's own",
 }
-# Of a step that was stopped for its time, the exit code is a matter of what it did in its last moments.
-STOPPED = ("Pod was active on the node longer than the specified deadline", "Step exceeded its deadline")
+# Of a step that was stopped for its time, the exit code is a matter of what it did in its last moments, and Argo's
+# words of whether its pod had started by then.
+STOPPED = (
+    "Pod was active on the node longer than the specified deadline",
+    "Step exceeded its deadline",
+    "timeout",
+)
 # The tails of these messages, from the second group on, are words of Go's libraries or paths within Argo's executor.
 TAILS = (
     r"(wait: Error \(exit code 64\): )(.*)",
