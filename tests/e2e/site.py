@@ -1,0 +1,175 @@
+"""A team's installation on a cluster: a clone with its settings, pushed; the Secrets; and the root Application.
+
+What a person does by hand on the way is here and nowhere else, so that it can be read beside apps/README.md.
+"""
+
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.e2e.kubectl import Object, every, get, kubectl, until
+
+ROOT = Path(__file__).parents[2]
+HOST = os.environ.get("REGISTRY", "").partition(":")[0]
+# The test cluster's own; a variable of this name says where another cluster has it.
+GIT = os.environ.get("SHIPWAY_E2E_GIT", f"http://{HOST}:3000/git/e2e.git")
+REGISTRY = os.environ.get("SHIPWAY_E2E_REGISTRY", f"{HOST}:5000")
+S3 = os.environ.get("SHIPWAY_E2E_S3", f"http://cluster:cluster@{HOST}:8333/artifacts")
+ARGO_CD = os.environ.get("SHIPWAY_E2E_ARGOCD", f"http://{HOST}:8080")
+ARGO_SERVER = os.environ.get("SHIPWAY_E2E_ARGO_SERVER", f"{HOST}:2746")
+TAG = os.environ.get("SHIPWAY_E2E_TAG", "0.1.0")  # of the image of the steps
+HAS = (
+    "argo-cd",
+    "argo-workflows",
+    "gpu-operator",
+    "kube-prometheus-stack",
+    "seaweedfs",
+)  # parts that are there, or not needed
+ENVIRONMENTS = ("dev", "staging", "prod")
+APPLICATIONS = ("root", "workflows", *(f"serving-{name}" for name in ENVIRONMENTS))
+PERSON = ["-c", "user.name=Person", "-c", "user.email=person@localhost"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A clone with a work tree, whose remote the cluster follows."""
+
+    clone: Path
+
+    def git(self, *words: str) -> str:
+        """What git printed."""
+        done = subprocess.run(["git", *PERSON, *words], cwd=self.clone, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def edit(self, path: str, pattern: str, replacement: str) -> None:
+        """Changes a file by a regular expression that must match."""
+        file = self.clone / path
+        text, times = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
+        assert times, f"{path} has nothing like {pattern}"
+        file.write_text(text)
+
+    def push(self, subject: str, *, tell: bool = True) -> str:
+        """Commits everything, pushes, and tells Argo CD as a git host's webhook does; gives the commit's id."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", subject)
+        self.git("pull", "-q", "--rebase", "origin", "main")
+        self.git("push", "-q", "origin", "HEAD:main")
+        if tell:
+            tell_argo_cd()
+        return self.git("rev-parse", "HEAD")
+
+    def pull(self) -> str:
+        """Brings the clone to the remote's main and gives its id."""
+        self.git("pull", "-q", "--rebase", "origin", "main")
+        return self.git("rev-parse", "HEAD")
+
+    def copy(self, folder: Path, commit: str) -> "Site":
+        """Another clone, at a commit, which knows nothing of the cluster's remote."""
+        subprocess.run(["git", "clone", "-q", str(self.clone), str(folder)], check=True)
+        other = Site(folder)
+        other.git("checkout", "-q", "-B", "main", commit)
+        return other
+
+    def image(self, environment: str, model: str) -> str:
+        """`<version>@<digest>` of a model as git has it for an environment; empty where it runs none."""
+        self.pull()
+        text = (self.clone / f"kustomize/overlays/{environment}/kustomization.yaml").read_text()
+        found = re.search(rf'name: models/{model}\n\s+newTag: "(\d+)"\n\s+digest: (\S+)', text)
+        return f"{found[1]}@{found[2]}" if found else ""
+
+
+def make(folder: Path) -> Site:
+    """Clones this repository's last commit, makes the settings a team's, and pushes it as main."""
+    site = Site(folder / "clone")
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(site.clone)], check=True)
+    settings = "kustomize/settings/settings.yaml"
+    site.edit(settings, r"^  repository: .*$", f"  repository: {GIT}")
+    site.edit(settings, r"^  registry: .*$", f"  registry: {REGISTRY}")
+    site.edit(settings, r"^  serving-image: .*?/", f"  serving-image: {REGISTRY}/")
+    for part in HAS:
+        site.edit("apps/kustomization.yaml", rf"^  - (platform/{part}/.*)$", r"  # - \1")
+    site.edit("apps/kustomization.yaml", r"^  - (monitoring.yaml.*)$", r"  # - \1")
+    site.edit("kustomize/overlays/prod/kustomization.yaml", r"^  - (\.\./\.\./components/monitoring.*)$", r"  # - \1")
+    site.edit("workflows/rendered/train.yaml", r"value: shipway/training:.*$", f"value: shipway/training:{TAG}")
+    store = urlsplit(S3)
+    artifacts = "apps/workflows/artifact-repositories.yaml"
+    site.edit(artifacts, r"endpoint: .*$", f"endpoint: {store.netloc.rpartition('@')[2]}")
+    site.edit(artifacts, r"bucket: .*$", f"bucket: {store.path.strip('/')}")
+    site.git("remote", "set-url", "origin", GIT)
+    site.git("checkout", "-q", "-B", "main")
+    site.git("commit", "-qam", "Make it ours")
+    site.git("push", "-q", "--force", "origin", "HEAD:main")
+    return site
+
+
+def image() -> str:
+    """The image of the steps."""
+    return f"{REGISTRY}/shipway/training:{TAG}"
+
+
+def install(site: Site) -> None:
+    """The steps by hand of apps/README.md: the Secret of the artifact store, and the root Application."""
+    if not get("namespace", "training", "default"):
+        kubectl("create", "namespace", "training")
+    store = urlsplit(S3)
+    keys = [f"--from-literal=accesskey={store.username}", f"--from-literal=secretkey={store.password}"]
+    kubectl("-n", "training", "create", "secret", "generic", "artifacts", *keys, check=False)
+    kubectl("apply", "-k", str(site.clone / "apps"), "-l", "shipway.dev/root=true")
+
+
+def tell_argo_cd() -> None:
+    """What a git host's webhook says of a push."""
+    event = {
+        "ref": "refs/heads/main",
+        "repository": {"html_url": GIT.removesuffix(".git"), "clone_url": GIT, "default_branch": "main"},
+        "commits": [],
+    }
+    httpx.post(f"{ARGO_CD}/api/webhook", json=event, headers={"X-GitHub-Event": "push"}).raise_for_status()
+
+
+def application(name: str) -> Object:
+    """An Application of Argo CD."""
+    return get("application", name, "argocd")
+
+
+def settled(name: str, commit: str = "") -> str:
+    """`Synced Healthy`, at a commit if one is given; empty before that."""
+    status = application(name).get("status", {})
+    state = f"{status.get('sync', {}).get('status')} {status.get('health', {}).get('status')}"
+    at = status.get("sync", {}).get("revision", "")
+    return state if state == "Synced Healthy" and (not commit or at == commit) else ""
+
+
+def sync(name: str) -> None:
+    """A sync by hand, which a closed sync window lets through."""
+    kubectl("-n", "argocd", "patch", "application", name, "--type=merge", "-p", '{"operation": {"sync": {}}}')
+
+
+def wait_until_settled(commit: str = "", within: float = 180) -> float:
+    """Waits until every Application is Synced and Healthy; gives the seconds it took."""
+    started = time.monotonic()
+    for name in APPLICATIONS:
+        if name == "serving-prod":
+            until("Application serving-prod is there", partial(application, "serving-prod"), within=within)
+            sync(name)
+        until(f"Application {name} is Synced and Healthy", partial(settled, name, commit), within=within)
+    return time.monotonic() - started
+
+
+def remove() -> None:
+    """Takes away everything: the Applications, and what they brought."""
+    kubectl("-n", "argocd", "delete", "applicationset", "serving", "--ignore-not-found", "--wait=false")
+    for name in [item["metadata"]["name"] for item in every("applications", "argocd")]:
+        kubectl("-n", "argocd", "delete", "application", name, "--ignore-not-found", "--wait=false")
+    for name in ("root", "serving", "workflows", "platform"):
+        kubectl("-n", "argocd", "delete", "appproject", name, "--ignore-not-found")
+    for name in ("training", *(f"serving-{name}" for name in ENVIRONMENTS)):
+        kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
