@@ -8,6 +8,7 @@ serving/Dockerfile) and in the bill (sbom.py).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ ACCELERATORS = ("cpu", "gpu")
 BUILDERS = ("buildah", "podman", "docker")
 CONTEXT = ("workflows", "training", "serving")
 FOLDER = ".shipway/images"
+SCP = re.compile(r"[^/]+@[^/]+:")  # git@host:path
 BILL = "sbom.cdx.json"  # as the Dockerfiles call it
 DOCKER_TAKES_ITS_OWN = (
     "docker pushes by plain HTTP to what its daemon's insecure-registries names: put {0} there instead"
@@ -133,10 +135,12 @@ def _run(command: tuple[str, ...], root: Path) -> None:
 
 
 def _source(root: Path) -> str | None:
-    """Where the clone came from, without a name and password in it; None if it came from nowhere."""
+    """Where the clone came from, without a name and password; None where that says nothing to others."""
     try:
         url = git("remote", "get-url", "origin", cwd=root).decode().strip()
     except RepositoryError:
         return None
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.scheme else url
+    if parts.scheme in {"", "file"}:
+        return url if SCP.match(url) else None
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -85,6 +85,22 @@ def test_labels_say_which_commit_without_the_password(clone: Path):
     } == labels(clone, "0.1.0")
 
 
+@pytest.mark.parametrize(
+    ("origin", "source"),
+    [
+        ("git@git.local:team/shipway.git", "git@git.local:team/shipway.git"),
+        ("ssh://git@git.local/shipway.git", "ssh://git.local/shipway.git"),
+        ("/srv/git/shipway", None),
+        ("file:///srv/git/shipway", None),
+    ],
+)
+def test_the_source_is_where_others_find_it_too(clone: Path, origin: str, source: str | None):
+    """A folder of the machine that built the image says nothing to anyone else."""
+    subprocess.run(["git", "remote", "set-url", "origin", origin], cwd=clone, check=True)
+
+    assert source == labels(clone, "1").get("org.opencontainers.image.source")
+
+
 def test_labels_say_that_the_code_is_not_the_commits(clone: Path):
     """Changes of what goes into an image; others do not matter."""
     (clone / "notes.txt").write_text("nothing\n")
