@@ -1,7 +1,6 @@
 """Runs workflows on the cluster that KUBECONFIG names, in a namespace of their own, only so many at a time."""
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -9,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from tests.e2e.site import S3
+
 NAMESPACE = "parity"
-S3 = "http://cluster:cluster@host.cluster.local:8333/artifacts"  # the test cluster's own; SHIPWAY_E2E_S3 names another
 AT_ONCE = 16
-PAUSE_S = 2
+PAUSE_S = 3
 LIMIT_S = 600
 ACTIVE = "workflows.argoproj.io/completed!=true"
 
@@ -38,7 +38,7 @@ def namespace() -> Iterator[None]:
 
 
 def _surroundings() -> list[dict[str, Any]]:
-    store = urlsplit(os.environ.get("SHIPWAY_E2E_S3", S3))
+    store = urlsplit(S3)
     rules = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "executor"}
     return [

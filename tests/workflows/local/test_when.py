@@ -72,7 +72,7 @@ booleans = st.recursive(
         st.tuples(st.integers(-99, 99), st.sampled_from(["==", "!=", "<", ">", "<=", ">="]), st.integers(-99, 99)).map(
             lambda parts: (f"{parts[0]} {parts[1]} {parts[2]}", eval(f"{parts[0]} {parts[1]} {parts[2]}"))  # noqa: S307
         ),
-        st.tuples(st.text("abc \"\\(", max_size=4), st.text("abc \"\\(", max_size=4)).map(
+        st.tuples(st.text('abc "\\(', max_size=4), st.text('abc "\\(', max_size=4)).map(
             lambda pair: (f"{json.dumps(pair[0])} == {json.dumps(pair[1])}", pair[0] == pair[1])
         ),
     ),
