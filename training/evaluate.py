@@ -11,23 +11,33 @@ from training.metrics import confusion, metrics, sliced
 from training.mistakes import mistakes
 from training.model import Model, find
 from training.progress import say
-from training.step import InputPath, OptionalInputPath, OutputPath
+from training.step import InputPath, OptionalInputPath, OutputPath, OutputValue
 
 
 def evaluate(
-    *, model: str, dataset: InputPath, trained: InputPath, baseline: OptionalInputPath, report: OutputPath
+    *,
+    model: str,
+    dataset: InputPath,
+    trained: InputPath,
+    baseline: OptionalInputPath,
+    accuracy: OutputValue,
+    report: OutputPath,
 ) -> None:
     """Measures the trained model, and the serving version if there is one, on the test split, whole and by slice.
 
+    Args:
+      accuracy: Of the trained model, in [0, 1].
     Raises: UnknownModelError; ArtifactError (dataset, trained model or baseline unreadable or of another model).
     """
     found = find(model)
     test = datasets.read(dataset, model).splits["test"]
     slices = all_slices(found, test)
     scores = _trained_scores(trained, test)
-    say(f"{len(test)} test examples, accuracy {metrics(scores, test.labels)['accuracy']:.4f}")
+    measured = _measured(scores, test, slices)
+    say(f"{len(test)} test examples, accuracy {measured['metrics']['accuracy']:.4f}")
+    accuracy.write_text(f"{measured['metrics']['accuracy']:.6f}", encoding="utf-8")
     content = {
-        **_measured(scores, test, slices),
+        **measured,
         "baseline": _baseline(found, baseline, test, slices),
         "confusion": confusion(scores, test.labels),
         "labels": list(found.config.labels),

@@ -17,7 +17,7 @@ from training.errors import AnomalyError, ArtifactError
 from training.examples import Examples
 from training.model import Model, find
 from training.progress import say
-from training.step import InputPath, OptionalInputPath, OutputPath
+from training.step import InputPath, OptionalInputPath, OutputPath, OutputValue
 
 NAMED = 5  # rows in a sentence; the report names more
 KINDS = {
@@ -30,11 +30,14 @@ KINDS = {
 }
 
 
-def validate(*, model: str, dataset: InputPath, baseline: OptionalInputPath, report: OutputPath) -> None:
+def validate(
+    *, model: str, dataset: InputPath, baseline: OptionalInputPath, drift_distance: OutputValue, report: OutputPath
+) -> None:
     """Looks for anomalies in the dataset; errors stop the run with the rows named, warnings do not.
 
     Args:
       baseline: The version now serving; its statistics.json is what drift is measured against.
+      drift_distance: The largest of all watched numbers' and of the labels', in [0, 1]; 0 with nothing to compare with.
     Raises: UnknownModelError; ArtifactError; AnomalyError.
     """
     found = find(model)
@@ -47,6 +50,7 @@ def validate(*, model: str, dataset: InputPath, baseline: OptionalInputPath, rep
         if version is not None and baseline is not None:
             drifts = _drifts(found, splits["train"], baseline)
             anomalies_found += drift.anomalies(drifts, found.config.validation, version)
+    drift_distance.write_text(f"{max((found.distance for found in drifts), default=0.0):.6f}", encoding="utf-8")
     reports.write(report, _summary(anomalies_found, drifts, version))
     for anomaly in anomalies_found:
         say(f"{anomaly.severity}  {_sentence(anomaly)}")

@@ -57,7 +57,8 @@ def _output(step: str, name: str) -> Artifact:
 
 
 def _value(name: str) -> Parameter:
-    return Parameter(name=name, value_from=ValueFrom(path=f"/tmp/outputs/{name}"))  # noqa: S108 - in the pod
+    # Empty by default: a step that failed before it wrote the value has failed for its own reason, not for this one.
+    return Parameter(name=name, value_from=ValueFrom(path=f"/tmp/outputs/{name}", default=""))  # noqa: S108 - in the pod
 
 
 def container(

@@ -12,7 +12,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hera.workflows import DAG, Artifact, Container, Parameter, Step, Steps, Task, WorkflowTemplate
-from hera.workflows.models import Mutex, PodGC, Synchronization, TTLStrategy
+from hera.workflows.models import (
+    Counter,
+    Gauge,
+    MetricLabel,
+    Metrics,
+    Mutex,
+    PodGC,
+    Prometheus,
+    Synchronization,
+    TTLStrategy,
+)
 
 from training.step import Input
 from training.steps import STEPS
@@ -63,9 +73,37 @@ VALUES = {
     **{p.name: f"{{{{workflow.parameters.{p.name}}}}}" for p in PARAMETERS},
 }
 DAY = 24 * 3600
+OF_MODEL = MetricLabel(key="model", value="{{workflow.parameters.model}}")
+
+
+def _gauge(name: str, text: str, value: str) -> Metrics:
+    """What a step found out, for Prometheus, once it has."""
+    found = Gauge(value=f"{{{{outputs.parameters.{value}}}}}", realtime=False)
+    when = f"'{{{{outputs.parameters.{value}}}}}' != ''"
+    return Metrics(prometheus=[Prometheus(name=name, help=text, labels=[OF_MODEL], gauge=found, when=when)])
+
+
+def _run_metrics() -> Metrics:
+    """How runs end and how long they take, by model."""
+    labels = [OF_MODEL, MetricLabel(key="status", value="{{workflow.status}}")]
+    seconds = Gauge(value="{{workflow.duration}}", realtime=False)
+    return Metrics(
+        prometheus=[
+            Prometheus(name="shipway_runs", help="Runs that ended", labels=labels, counter=Counter(value="1")),
+            Prometheus(name="shipway_run_seconds", help="How long the last run took", labels=labels, gauge=seconds),
+        ]
+    )
+
+
 # What may be mounted besides: to read a private repository, to push to a registry and sign there.
 SECRETS = {"source": ("repository",), "baseline": ("repository", "registry"), "package": ("registry", "cosign")}
 MODULES: dict[str, dict[str, Callable[..., None]]] = {"training": STEPS, "workflows.tasks": tasks.STEPS}
+METRICS = {
+    "validate": _gauge(
+        "shipway_drift_distance", "Drift of the data from that of the serving version", "drift-distance"
+    ),
+    "evaluate": _gauge("shipway_accuracy", "Accuracy of a trained model on the test split", "accuracy"),
+}
 BY_WORKFLOWS = [name for name in tasks.STEPS if name != "report"]
 REPORTS = {name: f"{{{{workflow.outputs.artifacts.{name}-report}}}}" for name in [*STEPS, *BY_WORKFLOWS]}
 REPORTS[CODE] = f"{{{{workflow.outputs.artifacts.{CODE}}}}}"
@@ -85,7 +123,7 @@ FOUND = {"source-commit": "{{tasks.source.outputs.parameters.commit}}"}
 def templates() -> dict[str, Container]:
     """The template of every step, by name; made inside a workflow, each adds itself to it."""
     return {
-        name: container(step, module=module, code=_code(name), **_pool(name))
+        name: container(step, module=module, code=_code(name), metrics=METRICS.get(name), **_pool(name))
         for module, steps in MODULES.items()
         for name, step in steps.items()
     }
@@ -133,6 +171,7 @@ def train() -> WorkflowTemplate:
         security_context=POD_SECURITY,
         ttl_strategy=TTLStrategy(seconds_after_success=7 * DAY, seconds_after_failure=30 * DAY),
         pod_gc=PodGC(strategy="OnPodSuccess"),
+        metrics=_run_metrics(),
         arguments=PARAMETERS,
     ) as template:
         by_name = templates()

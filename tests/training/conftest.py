@@ -121,7 +121,9 @@ def finished(run_step: Callable[..., "subprocess.CompletedProcess[str]"], model:
     done = run_step("train", model=model, dataset=dataset, epochs=0, seed=1, trained=trained, report=report)
     assert (0, "") == (done.returncode, done.stderr)
     evaluation = folder / "evaluate.json"
-    evaluate(model=model, dataset=dataset, trained=trained, baseline=None, report=evaluation)
+    evaluate(
+        model=model, dataset=dataset, trained=trained, baseline=None, accuracy=folder / "accuracy", report=evaluation
+    )
     return SimpleNamespace(
         model=model,
         dataset=dataset,

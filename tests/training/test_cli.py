@@ -61,8 +61,8 @@ def test_a_good_step_ends_with_0_and_a_complete_report(run_step, tmp_path):
 )
 def test_bad_input_is_one_sentence_exit_code_1_and_a_report(run_step, tmp_path, step, flags, message):
     """No traceback; the report has the same sentence."""
-    outputs = {"dataset": tmp_path / "dataset"} if step == "prepare" else {}
-    done = run_step(step, **{**outputs, **flags}, report=tmp_path / "report.json")
+    outputs = {"prepare": {"dataset": tmp_path / "dataset"}, "validate": {"drift_distance": tmp_path / "drift"}}
+    done = run_step(step, **{**outputs.get(step, {}), **flags}, report=tmp_path / "report.json")
     content = json.loads((tmp_path / "report.json").read_text())
 
     assert 1 == done.returncode

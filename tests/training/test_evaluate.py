@@ -44,10 +44,12 @@ def test_the_serving_version_is_measured_on_the_same_rows(cancer_run, cancer_exp
         dataset=cancer_run.dataset,
         trained=cancer_run.trained,
         baseline=cancer_export,
+        accuracy=tmp_path / "value",
         report=tmp_path / "report.json",
     )
     report = json.loads((tmp_path / "report.json").read_text())
 
+    assert report["metrics"]["accuracy"] == pytest.approx(float((tmp_path / "value").read_text()), abs=1e-6)
     assert "20261122143000" == report["baseline"]["version"]
     assert report["metrics"] == pytest.approx(report["baseline"]["metrics"], abs=1e-6)
     for name, part in report["slices"].items():
@@ -66,6 +68,7 @@ def test_a_baseline_that_cannot_be_loaded_is_refused(cancer_run, cancer_export, 
             dataset=cancer_run.dataset,
             trained=cancer_run.trained,
             baseline=tmp_path / "served",
+            accuracy=tmp_path / "value",
             report=tmp_path / "report.json",
         )
 
@@ -73,4 +76,11 @@ def test_a_baseline_that_cannot_be_loaded_is_refused(cancer_run, cancer_export, 
 def test_a_missing_trained_model_is_refused(cancer_data, tmp_path):
     """The sentence says which step to run."""
     with pytest.raises(ArtifactError, match=r"no trained model in .*run train first"):
-        evaluate(model="cancer", dataset=cancer_data, trained=tmp_path, baseline=None, report=tmp_path / "r.json")
+        evaluate(
+            model="cancer",
+            dataset=cancer_data,
+            trained=tmp_path,
+            baseline=None,
+            accuracy=tmp_path / "value",
+            report=tmp_path / "r.json",
+        )

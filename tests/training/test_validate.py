@@ -31,7 +31,13 @@ def run(tmp_path):
         datasets.write(tmp_path / "dataset", datasets.Dataset(description, splits))
         report, sentence = tmp_path / "report.json", None
         try:
-            validate(model="cancer", dataset=tmp_path / "dataset", baseline=baseline, report=report)
+            validate(
+                model="cancer",
+                dataset=tmp_path / "dataset",
+                baseline=baseline,
+                drift_distance=tmp_path / "value",
+                report=report,
+            )
         except AnomalyError as error:
             sentence = str(error)
         return json.loads(report.read_text()), sentence
@@ -202,6 +208,9 @@ def test_a_baseline_of_another_model_is_refused(run, splits, tmp_path):
 def test_the_real_data_passes(model, request, tmp_path):
     """No error; warnings would be seen here."""
     dataset = request.getfixturevalue(f"{model}_data")
-    validate(model=model, dataset=dataset, baseline=None, report=tmp_path / "report.json")
+    validate(
+        model=model, dataset=dataset, baseline=None, drift_distance=tmp_path / "value", report=tmp_path / "report.json"
+    )
 
     assert [] == json.loads((tmp_path / "report.json").read_text())["anomalies"]
+    assert "0.000000" == (tmp_path / "value").read_text()
