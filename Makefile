@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.10 --generat
 COMPILE_IMAGE := $(COMPILE) --constraints=requirements.lock
 STEPS := --extra train --extra serve --extra client --extra report
 
-.PHONY: help demo test bench render bootstrap check lock image-locks images setup clean
+.PHONY: help demo test e2e bench render bootstrap check lock image-locks images setup clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo: setup ## train, release, serve, promote and roll back a model on this mach
 
 test: setup ## run the tests
 	@$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder
+
+e2e: setup ## run the end-to-end tests on the cluster of KUBECONFIG, or on a fresh one that CLUSTER makes
+	@tests/e2e/run
 
 bench: setup ## measure the engine, version switches, and the server beside its peers (QUICK=1, ONLY=serving, PEERS=a,b)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(ONLY),--only=$(ONLY)) $(if $(PEERS),--peers=$(PEERS))

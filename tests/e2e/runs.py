@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.e2e.argo_server import apply, delivered, webhook_secrets
 from tests.e2e.kubectl import Object, every, get, kubectl, until
 from tests.e2e.site import ARGO_SERVER, Site
 
@@ -29,6 +30,8 @@ STEPS = (
     "report",
 )
 LIMIT_S = 900
+OK = 200
+SECRET = "only the git host and the cluster know"  # noqa: S105 - of this test's namespace
 
 
 def names() -> set[str]:
@@ -36,12 +39,18 @@ def names() -> set[str]:
     return {item["metadata"]["name"] for item in every("workflows", NAMESPACE)}
 
 
+def let_the_git_host_in() -> None:
+    """The Secrets of the webhook, as a person makes them once its service account is there."""
+    apply(webhook_secrets(SECRET), NAMESPACE)
+    token = ["get", "secret", "webhook.service-account-token", "-n", NAMESPACE, "-o", "jsonpath={.data.token}"]
+    until("the token of the account webhook", lambda: kubectl(*token))
+
+
 def announce(site: Site, before: str, after: str) -> None:
     """Tells Argo Server of a push, as a git host does, with what the clone has between two commits."""
     site.pull()
     payload = {"ref": "refs/heads/main", "before": before, "after": after, "commits": _commits(site, before, after)}
-    url = f"http://{ARGO_SERVER}/api/v1/events/{NAMESPACE}/"
-    httpx.post(url, json=payload, headers={"X-GitHub-Event": "push"}).raise_for_status()
+    assert delivered(f"http://{ARGO_SERVER}", NAMESPACE, payload, SECRET) == OK
 
 
 def _commits(site: Site, before: str, after: str) -> list[dict[str, Any]]:

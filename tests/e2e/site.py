@@ -165,11 +165,11 @@ def wait_until_settled(commit: str = "", within: float = 180) -> float:
 
 
 def remove() -> None:
-    """Takes away everything: the Applications, and what they brought."""
-    kubectl("-n", "argocd", "delete", "applicationset", "serving", "--ignore-not-found", "--wait=false")
-    for name in [item["metadata"]["name"] for item in every("applications", "argocd")]:
-        kubectl("-n", "argocd", "delete", "application", name, "--ignore-not-found", "--wait=false")
+    """Takes away everything: root first, which would bring it back, and the projects last, which deleting needs."""
+    namespaces = ("training", *(f"serving-{name}" for name in ENVIRONMENTS))
+    for kind, name in [("application", "root"), ("applicationset", "serving"), ("application", "workflows")]:
+        kubectl("-n", "argocd", "delete", kind, name, "--ignore-not-found")
+    until("the Applications are gone", lambda: not every("applications", "argocd"))
     for name in ("root", "serving", "workflows", "platform"):
         kubectl("-n", "argocd", "delete", "appproject", name, "--ignore-not-found")
-    for name in ("training", *(f"serving-{name}" for name in ENVIRONMENTS)):
-        kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+    kubectl("delete", "namespace", *namespaces, "--ignore-not-found")

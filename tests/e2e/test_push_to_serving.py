@@ -63,6 +63,7 @@ def test_argo_cd_makes_everything_from_the_root_application(site, timed):
 
 def test_a_push_of_a_training_config_starts_the_workflow(site, remembered):
     """(2) Through Argo Server's event endpoint, for the model that it concerns and for no other."""
+    runs.let_the_git_host_in()
     before = site.pull()
     site.edit(CONFIG, r"epochs=\d+", "epochs=20")
     after = site.push("Train for 20 epochs")

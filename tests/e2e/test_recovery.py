@@ -1,0 +1,88 @@
+"""A run that everything happens to still ends well, or fails cleanly and is completed by a retry."""
+
+import re
+import time
+
+import pytest
+
+from tests.e2e import faults, runs
+from tests.e2e import site as sites
+from tests.e2e.kubectl import PAUSE_S, Object, every, get
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        not faults.CLUSTER, reason="SHIPWAY_E2E_CLUSTER is not set: this cluster is not ours to break"
+    ),
+]
+MODEL = "cancer"
+NODE = "workflows.argoproj.io/node-name"
+DOWN_S = 20
+
+
+@pytest.fixture(scope="module")
+def installed(site):
+    """The installation, Synced and Healthy."""
+    sites.wait_until_settled()
+    return site
+
+
+def pods(run: str) -> dict[str, str]:
+    """The pods of a run that are alive: step(attempt) by pod."""
+    found = every("pods", runs.NAMESPACE, "-l", f"workflows.argoproj.io/workflow={run}")
+    alive = [pod for pod in found if pod["status"].get("phase") in ("Pending", "Running")]
+    return {pod["metadata"]["name"]: pod["metadata"]["annotations"][NODE].rpartition(".")[2] for pod in alive}
+
+
+def trouble(run: str, happens: dict[str, object]) -> Object:
+    """Kills the first pod of every step, and lets more happen with it for some; gives the Workflow at its end."""
+    killed: set[str] = set()
+    end = time.monotonic() + runs.LIMIT_S
+    while not (workflow := get("workflow", run, runs.NAMESPACE))["status"].get("finishedAt"):
+        assert time.monotonic() < end, f"{run} goes on for ever; killed were {killed}"
+        for pod, node in pods(run).items():
+            step, attempt = re.fullmatch(r"(.*)\((\d+)\)", node).groups()
+            if attempt == "0" and step not in killed:
+                faults.delete_pod(pod, runs.NAMESPACE)
+                killed.add(step)
+                happens.get(step, lambda: None)()
+        time.sleep(PAUSE_S)
+    return workflow
+
+
+def registry_is_away() -> None:
+    """For as long as a restart takes that somebody has to notice."""
+    with faults.registry_down():
+        time.sleep(DOWN_S)
+
+
+def test_a_run_survives_killed_pods_a_restarted_controller_and_an_absent_registry(installed):
+    """(10) Every step loses its first pod; the controller is restarted; the registry is down for 20 s; the git server
+    refuses the first push. The refusal ends the run with its reason and nothing half done; a retry completes it.
+    """
+    repository = sites.GIT.rpartition("/")[2]
+    before = installed.pull()
+    run = runs.submit(installed, MODEL, "--seed=2", "--epochs=20")
+
+    workflow = trouble(
+        run,
+        {
+            "validate": faults.restart_controller,
+            "package": registry_is_away,
+            "release": lambda: faults.refuse_next_push(repository),
+        },
+    )
+
+    phases = runs.steps(workflow)
+    attempts = {node["displayName"] for node in runs.pods(workflow).values()}
+    assert dict.fromkeys(phases, "Succeeded") | {"release": "Failed"} == phases
+    assert {f"{step}(1)" for step in runs.STEPS} <= attempts
+    assert before == installed.pull()
+
+    runs.retry(run)
+    workflow = runs.finished(run)
+
+    assert "Succeeded" == runs.phase(workflow).split()[0]
+    assert f"Release {MODEL} " in installed.git("log", "-1", "--format=%s", installed.pull())
+    assert before == installed.git("rev-parse", "HEAD~1")
