@@ -30,6 +30,7 @@ SHORT_S, LONG_S = (
     3.0,
     300.0,
 )  # how long a server that does not answer is tried again: at first, and once it has answered
+STORED = ("status.storedTemplates", "status.storedWorkflowTemplateSpec", "metadata.managedFields")
 BUSY = frozenset({429, 502, 503, 504})
 TRUE = frozenset({"1", "t", "true"})
 FORWARD = "kubectl -n argo port-forward svc/argo-workflows-server 2746"
@@ -104,8 +105,8 @@ class ArgoServer:
         return self._json("POST", f"{self._workflows}/submit", json=body)
 
     def workflow(self, name: str) -> dict[str, Any]:
-        """A Workflow, without the templates that it has stored."""
-        return self._json("GET", f"{self._workflows}/{name}", params={"fields": "-status.storedTemplates"})
+        """A Workflow, without the templates that it has stored, which are most of it."""
+        return self._json("GET", f"{self._workflows}/{name}", params={"fields": f"-{','.join(STORED)}"})
 
     def workflows(self) -> list[dict[str, Any]]:
         """The names and creation times of all Workflows of the namespace."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POD = "Pod"
 LATEST = datetime.max.replace(tzinfo=timezone.utc)
+SHORT = 2  # words: "Error: ErrImagePull"
 LONGEST = 400  # characters of a line that a step wrote
 PROGRESS = re.compile(r"progress (\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)(?: (.*))?$")
 # What Argo's own program writes to a step's log, around what the step writes.
@@ -112,6 +113,11 @@ def last_progress(lines: Sequence[str], now: datetime) -> Progress | None:
         if match and float(match[2]) > 0:
             return Progress(float(match[1]), float(match[2]), match[3] or "", now)
     return None
+
+
+def telling(warnings: Sequence[str]) -> str:
+    """The last of Kubernetes' warnings that says more than a word, such as ErrImagePull."""
+    return last_line([text for text in warnings if len(text.split()) > SHORT] or warnings)
 
 
 def own_words(lines: Sequence[str]) -> list[str]:

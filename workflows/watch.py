@@ -106,7 +106,7 @@ class Following:
         if moment - self._asked.get(node["id"], -EVENTS_EVERY_S) < EVENTS_EVERY_S:
             return known
         self._asked[node["id"]] = moment
-        return follow.last_line(self._server.warnings(follow.pod_name(self._name, node)) or [known])
+        return follow.telling(self._server.warnings(follow.pod_name(self._name, node))) or known
 
     def _log(self, node: Mapping[str, Any]) -> list[str]:
         return self._server.log(self._name, follow.pod_name(self._name, node), LINES)

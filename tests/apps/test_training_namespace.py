@@ -48,6 +48,15 @@ def test_a_push_may_find_the_triggers_and_start_the_workflow(training):
     ] == rules
 
 
+def test_nobody_is_bound_to_what_a_person_may(training):
+    """Who submits is for the team to say; of Secrets it is the keys of the artifact store alone."""
+    rules = one(training, "Role", "submitter")["rules"]
+
+    assert "submitter" not in {item["roleRef"]["name"] for item in training if item["kind"] == "RoleBinding"}
+    assert [["artifacts"]] == [rule["resourceNames"] for rule in rules if "secrets" in rule["resources"]]
+    assert all("delete" not in rule["verbs"] and "*" not in rule["verbs"] for rule in rules)
+
+
 @pytest.mark.parametrize("name", [SERVICE_ACCOUNT, "webhook"])
 def test_the_rights_are_those_of_the_account(training, name):
     """The binding joins the two by name."""

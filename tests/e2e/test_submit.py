@@ -15,12 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.e2e.argo_server import OwnServer, apply, argo_server, moved, namespace
-from tests.e2e.kubectl import Object, every, kubectl
+from tests.e2e.kubectl import Object, every, kubectl, until
 from tests.e2e.site import S3
 from workflows.kustomize import render
 from workflows.platform import POD_SECURITY, SERVICE_ACCOUNT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("SHIPWAY_E2E_IMAGE", "python:3.11-slim-bookworm")
@@ -34,16 +34,6 @@ STEPS = {
     "report": "mkdir /tmp/page; echo '<html>' > /tmp/page/report.html; echo '{}' > /tmp/page/summary.json",
 }
 OUTPUTS = {"release": ("report", "/tmp/report.json"), "report": ("page", "/tmp/page")}  # noqa: S108 - in the pod
-# What somebody needs who submits and follows runs; the built-in role `edit` has it where Argo's chart is installed.
-RIGHTS = [
-    {
-        "apiGroups": ["argoproj.io"],
-        "resources": ["workflows", "workflowtemplates"],
-        "verbs": ["get", "list", "watch", "create", "update", "patch"],
-    },
-    {"apiGroups": [""], "resources": ["pods", "pods/log", "events"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["artifacts"], "verbs": ["get"]},
-]
 
 
 @dataclass(frozen=True)
@@ -70,8 +60,8 @@ class Person:
         out, err = process.communicate(timeout=280)
         return process.returncode, out, err
 
-    def wait(self, name: str) -> Object:
-        """The Workflow, which has to be there."""
+    def workflow(self, name: str) -> Object:
+        """A Workflow, which has to be there."""
         (found,) = [item for item in every("workflows", self.namespace) if item["metadata"]["name"] == name]
         return found
 
@@ -129,7 +119,7 @@ def artifact_store(item: Object) -> Object:
 
 
 def objects(name: str) -> list[Object]:
-    """What apps/workflows brings, with that template and store, the keys of the store, and a person's rights."""
+    """What apps/workflows brings, with that template and store, the keys of the store, and a person who is bound."""
     kinds = {"WorkflowTemplate": lambda _: template(), "ConfigMap": artifact_store}
     items = [kinds.get(item["kind"], dict)(item) for item in render(ROOT / "apps/workflows")]
     store = urlsplit(S3)
@@ -138,12 +128,11 @@ def objects(name: str) -> list[Object]:
     mine = [
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "artifacts"}, "stringData": keys},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "person"}},
-        {"apiVersion": f"{role}/v1", "kind": "Role", "metadata": {"name": "person"}, "rules": RIGHTS},
         {
             "apiVersion": f"{role}/v1",
             "kind": "RoleBinding",
             "metadata": {"name": "person"},
-            "roleRef": {"apiGroup": role, "kind": "Role", "name": "person"},
+            "roleRef": {"apiGroup": role, "kind": "Role", "name": "submitter"},
             "subjects": [subject],
         },
     ]
@@ -168,7 +157,7 @@ def test_a_run_is_followed_to_its_release(person: Person):
     assert (0, "") == (code, err)
     assert ("digits", "Succeeded", COMMIT) == tuple(outcome[key] for key in ("model", "phase", "commit"))
     assert "<html>\n" == Path(outcome["report"]).read_text()
-    given = person.wait(outcome["name"])["spec"]["arguments"]["parameters"]
+    given = person.workflow(outcome["name"])["spec"]["arguments"]["parameters"]
     assert {"model": "digits", "pool": "gpu", "source-commit": "main"} == {
         item["name"]: item["value"] for item in given
     }
@@ -206,8 +195,9 @@ def test_ctrl_c_ends_the_following_and_not_the_run(person: Person):
 
     assert 130 == process.returncode
     assert f"{name} goes on without you" in err
-    assert "Running" == person.wait(name)["status"]["phase"]
+    assert "Running" == person.workflow(name)["status"]["phase"]
     first = person.start("watch", name, "--stop", "--json")
+    until("the run is told to stop", lambda: person.workflow(name)["spec"].get("shutdown"))
     code, _, err = person.run("watch", name, "--stop", "--json")
     first.communicate(timeout=60)
 

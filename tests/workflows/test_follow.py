@@ -115,6 +115,23 @@ def test_only_a_pod_that_waits_long_without_a_word_is_asked_about():
     assert ["wf.long", "wf.silent"] == [item["id"] for item in silent]
 
 
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [
+        ([], ""),
+        (["Error: ErrImagePull"], "Error: ErrImagePull"),
+        (
+            ["Failed to pull image no/such:1: not found", "Error: ErrImagePull"],
+            "Failed to pull image no/such:1: not found",
+        ),
+        (["0/2 nodes are available", "MountVolume.SetUp failed for volume x"], "MountVolume.SetUp failed for volume x"),
+    ],
+)
+def test_the_warning_that_says_most(warnings: list[str], told: str):
+    """The last, but for those of one word."""
+    assert told == follow.telling(warnings)
+
+
 def test_a_failed_step_says_its_own_last_words():
     """Beside Argo's message, which has the exit code only."""
     document = workflow(node("wf.gate", phase="Failed", message="main: Error (exit code 1)"), phase="Failed")

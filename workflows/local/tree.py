@@ -66,7 +66,7 @@ class Lines:
         self._console = console
         self._phases: dict[str, str] = {}
         self._said: dict[str, datetime] = {}
-        self._explained: set[str] = set()
+        self._explained: set[tuple[str, str]] = set()
 
     def changed(self, status: Status) -> None:
         """Prints what is new."""
@@ -92,10 +92,11 @@ class Lines:
             self._line(Text.assemble(_symbol(node.phase), f" {path(node)} ", _bar(node, node.progress, moment)))
 
     def _explains(self, node: Node) -> bool:
-        """Why a node waits is known later than that it does; it is said once, since reasons come and go."""
-        if node.phase != PENDING or node.id in self._explained or not (node.message or node.detail):
+        """Why a node waits is known later than that it does; each kind of reason is said once."""
+        reason = (node.id, (node.message or node.detail).partition(":")[0])
+        if node.phase != PENDING or not reason[1] or reason in self._explained:
             return False
-        self._explained.add(node.id)
+        self._explained.add(reason)
         return True
 
     def _line(self, text: Text) -> None:

@@ -132,3 +132,15 @@ def test_a_run_draws_its_tree(local):
 def test_durations_are_short(seconds, text):
     """Two units at most."""
     assert text == duration(seconds)
+
+
+def test_why_a_node_waits_is_a_line_of_its_own():
+    """It is known later than that it waits; a reason that comes again is not."""
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    lines = Lines(console)
+    for message in ("", "ErrImagePull: no/such:1", "ImagePullBackOff: no/such:1", "ErrImagePull: no/such:1, again"):
+        lines.changed(_status(_node("wf.gate", phase="Pending", message=message)))
+
+    assert ["◷ gate", "◷ gate  ErrImagePull: no/such:1", "◷ gate  ImagePullBackOff: no/such:1"] == (
+        console.file.getvalue().splitlines()
+    )
