@@ -1,11 +1,12 @@
 """Where a step runs: image, pools, retries, security. The one place for every pod setting.
 
-Pools are node labels: `pool=cpu` and `pool=gpu` (with the usual taint `nvidia.com/gpu`). On one machine all of this
-is ignored; on a cluster Argo applies it.
+Pools are node labels: `pool=cpu`, `pool=gpu` (with the usual taint `nvidia.com/gpu`) and, for what may be taken away,
+`capacity=spot`. On one machine all of this is ignored; on a cluster Argo applies it.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hera.workflows import EmptyDirVolume, Env, Resources, RetryStrategy, SecretEnv, SecretVolume
@@ -58,9 +59,30 @@ SECRETS_ENV = {
     "cosign": SecretEnv(name="COSIGN_PASSWORD", secret_name="cosign", secret_key="cosign.password", optional=True),  # noqa: S106 - names
 }
 
+# Nodes with the label capacity=spot are cheaper and may be taken away. A step that was, twice, waits for another kind.
+CAPACITY, SPOT = "capacity", "spot"
+LOSSES = 2
 # A pool of its own asks for a GPU; anything else gets none, and `0` is a quantity that every node can give.
 _GPUS = "{{=inputs.parameters.pool == 'gpu' ? '1' : '0'}}"
-_GPU_PATCH = '{"containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": "%s"}}}]}' % _GPUS  # noqa: UP031 - the text is full of braces
+_REFUSED = f"{{{{=sprig.int(retries) < {LOSSES} ? 'none' : '{SPOT}'}}}}"
+_PATCH = {
+    "containers": [{"name": "main", "resources": {"limits": {"nvidia.com/gpu": _GPUS}}}],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": CAPACITY, "operator": "NotIn", "values": [_REFUSED]}]},
+                ]
+            },
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 100,
+                    "preference": {"matchExpressions": [{"key": CAPACITY, "operator": "In", "values": [SPOT]}]},
+                },
+            ],
+        }
+    },
+}
 
 
 def retry(limit: int) -> RetryStrategy:
@@ -100,12 +122,14 @@ def cpu_pool(
 
 def gpu_pool(*, cpu: int = 2, memory: str = "8Gi", timeout: str = "12h") -> dict[str, Any]:
     """Arguments of a Hera `Container` that place a step on the pool its parameter `pool` names: one GPU, or CPU."""
-    pod = _pod(cpu=cpu, memory=memory, retries=2, timeout=timeout)
+    pod = _pod(cpu=cpu, memory=memory, retries=2 * LOSSES, timeout=timeout)
     shared_memory = EmptyDirVolume(name="shm", medium="Memory", size_limit=Quantity(root="2Gi"), mount_path="/dev/shm")  # noqa: S108 - tf.data's workers
     return {
         **pod,
         "volumes": [*pod["volumes"], shared_memory],
         "node_selector": {"pool": "{{inputs.parameters.pool}}"},
-        "tolerations": [Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")],
-        "pod_spec_patch": _GPU_PATCH,
+        "tolerations": [
+            Toleration(key=key, operator="Exists", effect="NoSchedule") for key in ("nvidia.com/gpu", CAPACITY)
+        ],
+        "pod_spec_patch": json.dumps(_PATCH),
     }
