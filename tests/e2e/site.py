@@ -99,6 +99,8 @@ def make(folder: Path) -> Site:
     site.edit("apps/kustomization.yaml", r"^  - (monitoring.yaml.*)$", r"  # - \1")
     site.edit("kustomize/overlays/prod/kustomization.yaml", r"^  - (\.\./\.\./components/monitoring.*)$", r"  # - \1")
     site.edit("workflows/rendered/train.yaml", r"value: shipway/training:.*$", f"value: shipway/training:{TAG}")
+    for environment in ("staging", "prod"):  # so that a small cluster has room for the workflow beside them
+        site.edit(f"kustomize/overlays/{environment}/server.yaml", r"cpu: .*$", "cpu: 50m")
     store = urlsplit(S3)
     artifacts = "apps/workflows/artifact-repositories.yaml"
     site.edit(artifacts, r"endpoint: .*$", f"endpoint: {store.netloc.rpartition('@')[2]}")

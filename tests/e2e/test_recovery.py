@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -12,9 +13,7 @@ from tests.e2e.kubectl import PAUSE_S, Object, every, get
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        not faults.CLUSTER, reason="SHIPWAY_E2E_CLUSTER is not set: this cluster is not ours to break"
-    ),
+    pytest.mark.skipif(not faults.CLUSTER, reason="SHIPWAY_E2E_CLUSTER is not set: this cluster is not ours to break"),
 ]
 MODEL = "cancer"
 NODE = "workflows.argoproj.io/node-name"
@@ -29,24 +28,27 @@ def installed(site):
 
 
 def pods(run: str) -> dict[str, str]:
-    """The pods of a run that are alive: step(attempt) by pod."""
+    """The pods of a run that are running: step(attempt) by pod."""
     found = every("pods", runs.NAMESPACE, "-l", f"workflows.argoproj.io/workflow={run}")
-    alive = [pod for pod in found if pod["status"].get("phase") in ("Pending", "Running")]
+    alive = [pod for pod in found if pod["status"].get("phase") == "Running"]
     return {pod["metadata"]["name"]: pod["metadata"]["annotations"][NODE].rpartition(".")[2] for pod in alive}
 
 
-def trouble(run: str, happens: dict[str, object]) -> Object:
-    """Kills the first pod of every step, and lets more happen with it for some; gives the Workflow at its end."""
+def trouble(run: str, happens: dict[str, Callable[[], None]]) -> Object:
+    """Kills every step's first attempt, and lets more happen with it for some; gives the Workflow at its end.
+
+    A pod that Argo has not seen running is made again as the same attempt, so that may take two.
+    """
     killed: set[str] = set()
     end = time.monotonic() + runs.LIMIT_S
     while not (workflow := get("workflow", run, runs.NAMESPACE))["status"].get("finishedAt"):
         assert time.monotonic() < end, f"{run} goes on for ever; killed were {killed}"
         for pod, node in pods(run).items():
             step, attempt = re.fullmatch(r"(.*)\((\d+)\)", node).groups()
-            if attempt == "0" and step not in killed:
+            if attempt == "0":
                 faults.delete_pod(pod, runs.NAMESPACE)
+                happens.pop(step, lambda: None)()
                 killed.add(step)
-                happens.get(step, lambda: None)()
         time.sleep(PAUSE_S)
     return workflow
 
