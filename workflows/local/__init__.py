@@ -14,6 +14,7 @@
   Failed, "Stopped with strategy 'Stop'"; a second one kills at once. No process outlives the run, nor its engine.
 * `locks` is the folder of the files by which runs share mutexes; by default one for the whole machine.
 
+Held against Argo 4.0.2 itself, node by node, by tests/e2e/parity.
 Not a scheduler, and no second way of writing workflows: more than one machine means Argo. Refused by name: suspend,
 http, plugin, resource, data and containerSet templates, daemons, hooks, memoize, sidecars, templateRef, inline,
 templateDefaults, workflowTemplateRef, semaphores, `{{=...}}` expressions, required Secrets and ConfigMaps, and inputs

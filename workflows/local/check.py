@@ -14,9 +14,7 @@ from workflows.local.model import Call, Parameters, Template, Workflow
 from workflows.local.substitution import tags
 from workflows.local.variables import LATER, LETTERS
 
-OUTPUT = re.compile(
-    r"(outputs\.(result|parameters|parameters\.[\w.-]+|artifacts\.[\w.-]+)|status|exitCode|id|ip|startedAt|finishedAt)$"
-)
+FACTS = ("id", "status", "startedAt", "finishedAt")
 ATTEMPT = ("retries", "lastRetry.exitCode", "lastRetry.status", "lastRetry.duration", "lastRetry.message")
 
 
@@ -54,11 +52,31 @@ def _check_template(workflow: Workflow, template: Template, where: str, publishe
             raise WorkflowError(f"{where}: {call.name} runs template `{call.template}`, which there is not")
         _check_arguments(call, target, f"{where}: {call.name}")
     if template.dag:
-        _check_dag(template, known, where)
-    for index, group in enumerate(template.steps or ()):
-        before = {call.name for earlier in (template.steps or ())[:index] for call in earlier}
+        _check_dag(workflow, template, known, where)
+    if template.steps:
+        _check_steps(workflow, template.steps, known, where)
+    kind = "tasks" if template.dag else "steps"
+    given = known.union(*(_gives(f"{kind}.{call.name}", call, workflow) for call in template.calls))
+    outputs = [item.source for item in template.outputs.parameters]
+    outputs += [item.source for item in template.outputs.artifacts]
+    _check_tags(outputs, given, f"{where}: outputs")
+
+
+def _gives(prefix: str, call: Call, workflow: Workflow) -> set[str]:
+    """The tags that what comes after a call may use."""
+    template = workflow.templates[call.template]
+    names = [*FACTS, *(("outputs.result", "exitCode") if template.process else ())]
+    names += [f"outputs.parameters.{item.name}" for item in template.outputs.parameters]
+    names += [f"outputs.artifacts.{item.name}" for item in template.outputs.artifacts]
+    names += ["outputs.parameters"] if call.expands else []
+    return {f"{prefix}.{name}" for name in names}
+
+
+def _check_steps(workflow: Workflow, groups: tuple[tuple[Call, ...], ...], known: set[str], where: str) -> None:
+    for group in groups:
         for call in group:
-            _check_call(call, known, {f"steps.{name}" for name in before}, f"{where}: step {call.name}")
+            _check_call(call, known, f"{where}: step {call.name}")
+        known = known.union(*(_gives(f"steps.{call.name}", call, workflow) for call in group))
 
 
 def _check_retry(strategy: object, where: str) -> None:
@@ -68,7 +86,7 @@ def _check_retry(strategy: object, where: str) -> None:
         raise WorkflowError(f"{where}: retryPolicy is one of {allowed}. Received: {policy}")
 
 
-def _check_dag(template: Template, known: set[str], where: str) -> None:
+def _check_dag(workflow: Workflow, template: Template, known: set[str], where: str) -> None:
     assert template.dag
     tasks = {task.name: task for task in template.dag.tasks}
     if any(task.depends for task in tasks.values()):
@@ -80,8 +98,8 @@ def _check_dag(template: Template, known: set[str], where: str) -> None:
         if "{{" not in target and target not in tasks:
             raise WorkflowError(f"{where}: target `{target}` is no task")
     for task in tasks.values():
-        before = _ancestors(task, tasks, where)
-        _check_call(task, known, {f"tasks.{name}" for name in before}, f"{where}: task {task.name}")
+        before = (_gives(f"tasks.{name}", tasks[name], workflow) for name in _ancestors(task, tasks, where))
+        _check_call(task, known.union(*before), f"{where}: task {task.name}")
 
 
 def _check_no_older_form(tasks: dict[str, Call], where: str) -> None:
@@ -121,29 +139,25 @@ def _check_arguments(call: Call, target: Template, where: str) -> None:
             raise WorkflowError(f"{where}: template {target.name} needs inputs.artifacts.{artifact.name}; give it")
 
 
-def _check_call(call: Call, known: set[str], before: set[str], where: str) -> None:
+def _check_call(call: Call, known: set[str], where: str) -> None:
     own = {"item", "workflow.item"} if call.expands else set()
     loop = replace(call, with_items=None, with_param=None, with_sequence=None)
-    _check_tags([loop], known | own, where, before, items=call.expands)
-    _check_tags([call.with_items, call.with_param, call.with_sequence], known, where, before)
+    _check_tags([loop], known | own, where, items=call.expands)
+    _check_tags([call.with_items, call.with_param, call.with_sequence], known, where)
 
 
-def _check_tags(
-    values: Iterable[object], known: set[str], where: str, before: Iterable[str] = (), *, items: bool = False
-) -> None:
+def _check_tags(values: Iterable[object], known: set[str], where: str, *, items: bool = False) -> None:
     for tag in tags(list(values)):
         if tag.startswith("="):
             raise UnsupportedError(f"{where}: expression tag `{{{{{tag}}}}}` is not supported by the local engine")
-        prefixes = [prefix for prefix in before if tag.startswith(f"{prefix}.")]
-        fits = tag in known or any(OUTPUT.fullmatch(tag[len(prefix) + 1 :]) for prefix in prefixes)
-        if not fits and not (items and tag.startswith("item.")):
+        if tag not in known and not (items and tag.startswith("item.")):
             raise WorkflowError(f"{where}: failed to resolve {{{{{tag}}}}}; nothing that runs before gives it")
 
 
 def _own_tags(template: Template) -> set[str]:
     inputs, outputs = template.inputs, template.outputs
     return (
-        {f"inputs.parameters.{item.name}" for item in inputs.parameters}
+        {"inputs.parameters", *(f"inputs.parameters.{item.name}" for item in inputs.parameters)}
         | {f"inputs.artifacts.{item.name}" for item in inputs.artifacts}
         | {f"inputs.artifacts.{item.name}.path" for item in inputs.artifacts if item.path}
         | {f"outputs.artifacts.{item.name}.path" for item in outputs.artifacts if item.path}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from workflows.local import depends, loops, when
 from workflows.local.faults import Fault, Waiting
-from workflows.local.scope import Scope, attempts
+from workflows.local.scope import Scope, attempts, resolved
 from workflows.local.status import ERROR, FAILED, OMITTED, RUNNING, SKIPPED, SUCCEEDED, Node, Values, node_id
-from workflows.local.substitution import substitute, substitute_text
+from workflows.local.substitution import substitute_text
 
 if TYPE_CHECKING:
     from workflows.local.model import Call, Template
@@ -131,7 +131,7 @@ class _Run:
             self.broken = fault
             raise
         everything = {**self.operator.variables, **scope.parameters}
-        task = self._with_artifacts(substitute(task, everything), scope)
+        task = self._with_artifacts(resolved(task, everything), scope)
         calls = loops.expand(task, everything)
         group = None
         if task.expands:

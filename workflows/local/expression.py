@@ -16,9 +16,15 @@ from workflows.local import gojson
 from workflows.local.faults import Fault
 
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "=~", "!~", "in")
+WORDS: Mapping[str, Callable[[str, str], bool]] = {
+    "matches": lambda text, pattern: bool(re.search(pattern, text)),
+    "contains": lambda text, part: part in text,
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+}
 STRING = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-NUMBER = r"\d+(?:\.\d+)?(?![\w.])"
-SYMBOL = r"\|\||&&|\*\*|==|!=|<=|>=|=~|!~|[<>!(),\[\]?:+*/%-]"
+NUMBER = r"(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?|\.\d+)(?![\w.])"
+SYMBOL = r"\?\?|\|\||&&|\*\*|==|!=|<=|>=|=~|!~|[<>!(),\[\]?:+*/%-]"
 LOGIC = "logical operator '{}', it is not a bool"
 MODIFIER = "modifier '{}', it is not a number"
 
@@ -33,10 +39,11 @@ class Grammar:
     functions: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     failed: str = ""  # how Argo names it where it cannot be evaluated, if otherwise
     string: str = STRING
+    words: bool = False  # operators can be words, too: expr-lang has them, govaluate has `in` only
 
     def tokens(self, text: str) -> list[str]:
         """Splits `text`. Raises: Fault at the first character that fits nothing."""
-        pattern = re.compile(rf"\s*(?:({self.string}|{NUMBER}|{SYMBOL}|{self.word}))")
+        pattern = re.compile(rf"\s*(?:({self.string}|{NUMBER}|{self.word}|{SYMBOL}))")
         found, position = [], 0
         while text[position:].strip():
             match = pattern.match(text, position)
@@ -49,6 +56,8 @@ class Grammar:
     def evaluate(self, text: str) -> bool:
         """Evaluates `text`. Raises: Fault where it is malformed, mixes types or does not give a boolean."""
         value = _Parser(self, text).whole()
+        if not isinstance(value, bool) and self.words:
+            raise Fault(f"unable to cast expression result '{shown(value)}' to bool")
         if not isinstance(value, bool):
             raise Fault(f"Expected boolean evaluation for '{text}'. Got {shown(value)}")
         return value
@@ -86,6 +95,11 @@ class _Parser:
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
+    def _is(self, *operators: str) -> bool:
+        """Whether one of these comes next; a word only where the dialect has such operators."""
+        found = self._peek()
+        return found in operators and (self._grammar.words or not found.isalpha() or found in COMPARISONS)
+
     def _take(self, *expected: str) -> str:
         token = self._peek()
         if not token or (expected and token not in expected):
@@ -95,6 +109,10 @@ class _Parser:
 
     def _choice(self, *, live: bool) -> Any:
         value = self._either(live=live)
+        while self._peek() == "??":
+            self._take()
+            other = self._either(live=live)
+            value = other if value is None else value
         if self._peek() != "?":
             return value
         self._take()
@@ -107,7 +125,7 @@ class _Parser:
 
     def _either(self, *, live: bool) -> Any:
         value = self._both(live=live)
-        while self._peek() in ("||", "or"):
+        while self._is("||", "or"):
             self._take()
             value = self._logic(value, "||", live=live)
             other = self._both(live=live and not value)
@@ -116,7 +134,7 @@ class _Parser:
 
     def _both(self, *, live: bool) -> Any:
         value = self._comparison(live=live)
-        while self._peek() in ("&&", "and"):
+        while self._is("&&", "and"):
             self._take()
             value = self._logic(value, "&&", live=live)
             other = self._comparison(live=live and bool(value))
@@ -133,7 +151,7 @@ class _Parser:
 
     def _comparison(self, *, live: bool) -> Any:
         value = self._sum(live=live)
-        while self._peek() in COMPARISONS:
+        while self._is(*COMPARISONS, *WORDS):
             operator = self._take()
             other = self._sum(live=live)
             value = self._compare(operator, value, other) if live else value
@@ -156,7 +174,7 @@ class _Parser:
         return value
 
     def _prefixed(self, *, live: bool) -> Any:
-        if self._peek() in ("!", "not"):
+        if self._is("!", "not"):
             self._take()
             value = self._prefixed(live=live)
             return not self._boolean(value, "prefix '!'") if live else value
@@ -191,7 +209,7 @@ class _Parser:
         if word[0] in "\"'":
             return re.sub(r"\\(.)", r"\1", word[1:-1])
         if re.fullmatch(NUMBER, word):
-            return float(word)
+            return float(int(word, 16) if word.startswith("0x") else word)
         if word in ("true", "false"):
             return word == "true"
         if not re.fullmatch(self._grammar.word, word) or word in COMPARISONS:
@@ -232,8 +250,10 @@ class _Parser:
             return same == (operator == "==")
         if operator == "in":
             if not isinstance(right, list):
-                raise self._fault("'in' needs a list")
+                raise self._misused(right, "comparator 'in', it is not an array")
             return any(type(item) is type(left) and item == left for item in right)
+        if operator in WORDS:
+            return WORDS[operator](shown(left), shown(right))
         if operator in ("=~", "!~"):
             return bool(re.search(str(right), str(left))) == (operator == "=~")
         if type(left) is not type(right) or not isinstance(left, (str, float)):

@@ -68,20 +68,25 @@ def _parsed(text: str) -> list[str]:
 
 
 def _numbers(sequence: Numbers) -> list[str]:
-    try:
-        start = int(sequence.start or 0)
-        if sequence.end is not None:
-            end = int(sequence.end)
-        elif int(sequence.count or 0) == 0:
+    start = _whole(sequence.start or "0")
+    if sequence.end is not None:
+        end = _whole(sequence.end)
+    else:
+        count = _whole(sequence.count or "0")
+        if count == 0:
             return []
-        else:
-            end = start + int(sequence.count or 0) - 1
-    except ValueError as error:
-        raise Fault(f"withSequence needs whole numbers: {error}") from None
+        end = start + count - 1
     form = sequence.format or "%d"
     if not VERB.search(form):
         raise Fault(f"withSequence: format `{form}` has no %d, %x, %X or %o")
     return [form % number for number in (range(start, end + 1) if start <= end else range(start, end - 1, -1))]
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Fault(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
 
 
 def _one(call: Call, index: int, item: str, scope: Mapping[str, str]) -> Call:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from workflows.local import dag, retry, steps
+from workflows.local import dag, gojson, retry, steps
 from workflows.local.faults import Fault, Waiting
 from workflows.local.locks import Locks
 from workflows.local.model import Call, Parameters, Retry, Template, Workflow
@@ -137,6 +137,7 @@ class Operator:
             try:
                 decision = retry.decide(strategy, tries, now())
             except Fault as fault:
+                self.mark(last, ERROR, str(fault))  # Argo's, too
                 self.mark(parent, ERROR, str(fault))
                 raise
         if decision.phase:
@@ -239,6 +240,7 @@ class Operator:
         template = replace(head, dag=template.dag, steps=template.steps)
         values = {f"inputs.parameters.{item.name}": item.value or "" for item in template.inputs.parameters}
         inputs = template.inputs
+        values["inputs.parameters"] = gojson.dumps([item.document() for item in inputs.parameters])
         return replace(substitute(replace(template, inputs=Parameters()), values), inputs=inputs)
 
     def _check_parallelism(self, template: Template, node: Node | None, place: Place) -> None:

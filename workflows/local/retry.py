@@ -106,12 +106,14 @@ def _holds(expression: str, attempts: Sequence[Node]) -> bool:
         "lastRetry.message": last.message,
     }
 
-    def value(name: str) -> str:
+    def value(name: str) -> str | None:
+        if name not in scope and name.startswith("lastRetry."):
+            return None  # expr-lang's nil: a mapping has no such key
         if name not in scope:
             raise Fault(f"retryStrategy.expression: `{name}` is not known; there are {', '.join(scope)}")
         return scope[name]
 
-    return Grammar("retryStrategy.expression", WORD, value, FUNCTIONS).evaluate(expression)
+    return Grammar("retryStrategy.expression", WORD, value, FUNCTIONS, words=True).evaluate(expression)
 
 
 def _number(value: object) -> float:

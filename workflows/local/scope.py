@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from workflows.local.faults import Fault
-from workflows.local.model import Artifact, Parameter, Parameters, Template
+from workflows.local.model import Artifact, Call, Parameter, Parameters, Template
 from workflows.local.status import Kept, Node, Status, Values, rfc3339
+from workflows.local.substitution import substitute, tags
 
 
 @dataclass
@@ -75,6 +76,21 @@ class Scope:
         if value is None:
             raise Fault(_unresolved(parameter.source))
         return Kept(parameter.name, value, global_name=parameter.global_name)
+
+
+def resolved(call: Call, values: Mapping[str, str]) -> Call:
+    """A call with its tags replaced, but for those of artifacts and of an item.
+
+    Raises: Fault where what ran before did not give what a tag asks for. Argo 4.0 would look again for ever.
+    """
+    call = substitute(call, values)
+    bare = replace(call, arguments=replace(call.arguments, artifacts=()))
+    missing = next((tag for tag in tags(bare) if tag.startswith(("tasks.", "steps."))), None)
+    if missing:
+        raise Fault(
+            f"failed to resolve {{{{{missing}}}}}: what ran before did not give it; on a cluster this waits for ever"
+        )
+    return call
 
 
 def _tag(source: str | None) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from workflows.local import loops, when
 from workflows.local.faults import Fault, Waiting
+from workflows.local.scope import resolved
 from workflows.local.status import ERROR, FAILED, RUNNING, SKIPPED, SUCCEEDED, Node
-from workflows.local.substitution import substitute
 
 if TYPE_CHECKING:
     from workflows.local.model import Call, Template
@@ -89,9 +89,9 @@ class _Run:
 
     def _expand(self, group: Node, calls: tuple[Call, ...]) -> list[Call]:
         everything = {**self.operator.variables, **self.scope.parameters}
-        resolved = [self._with_artifacts(substitute(call, everything)) for call in calls]
+        ready = [self._with_artifacts(resolved(call, everything)) for call in calls]
         expanded = []
-        for call in resolved:
+        for call in ready:
             found = loops.expand(call, everything)
             expanded.extend(found)
             name = f"{group.name}.{call.name}"

@@ -7,12 +7,17 @@ Source: shouldExecute in workflow/controller/steps.go of Argo Workflows 4.0.
 from workflows.local.expression import Grammar
 from workflows.local.faults import Fault
 
+WORD = r"[A-Za-z_][A-Za-z0-9_]*|\[[^\[\]]+\]"  # in brackets, it can hold anything
 # To govaluate either quote ends a string that either began.
 STRING = r"[\"'](?:[^\"'\\]|\\.)*[\"']"
+
+
+def _text(word: str) -> str:
+    return word.strip("[]")
+
+
 # The second spelling is Argo's own.
-GRAMMAR = Grammar(
-    what="'when' expression", word=r"[A-Za-z_][A-Za-z0-9_]*", name=str, failed="'when' expresion", string=STRING
-)
+GRAMMAR = Grammar(what="'when' expression", word=WORD, name=_text, failed="'when' expresion", string=STRING)
 
 
 def evaluate(condition: str) -> bool:

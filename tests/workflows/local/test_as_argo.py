@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from workflows.errors import WorkflowError
 from workflows.local import loops, when
 from workflows.local.faults import Fault
 from workflows.local.model import Call
@@ -185,3 +186,85 @@ def test_the_runs_deadline_ends_a_step_in_kubernetes_words(local):
 
     words = ["Pod was active on the node longer than the specified deadline", "Step exceeded its deadline"]
     assert words == [status.find("wf.a").message, status.find("wf.b").message]
+
+
+@pytest.mark.parametrize(
+    ("condition", "runs"),
+    [("0x10 == 16 && .5 == 0.5", True), ("[a b] == 'a b'", True), ("('a' ?? 'b') == 'a'", True), ("x in (x, y)", True)],
+)
+def test_conditions_have_govaluates_forms(condition, runs):
+    """Hexadecimal numbers, names in brackets, and a value in place of none."""
+    assert runs == when.evaluate(condition)
+
+
+@pytest.mark.parametrize("condition", ["true and true", "not false", "'abc' contains 'b'", "x in (x)"])
+def test_expr_langs_words_are_none_in_a_condition(condition):
+    """A list needs two parts, or it is a mere parenthesis."""
+    with pytest.raises(Fault):
+        when.evaluate(condition)
+
+
+@pytest.mark.parametrize(
+    ("expression", "attempts"),
+    [
+        ('lastRetry.message contains "code 3" and lastRetry.status startsWith "Fail"', 2),
+        ('lastRetry.message matches "code [0-9]" && lastRetry.status endsWith "ed"', 2),
+        ("asInt(lastRetry.exitCode) + 1 == 4 ? true : false", 2),
+        ('lastRetry.weather == "fine"', 1),
+        ('(lastRetry.weather ?? "fine") == "fine"', 2),
+    ],
+)
+def test_retry_expressions_have_expr_langs_words(local, expression, attempts):
+    """What a mapping does not have is nil, and no error."""
+    template = local.template("main", "exit 3", retryStrategy={"limit": 1, "expression": expression})
+    status = local.run(local.document(template))
+
+    assert attempts == len(status.find("wf").children)
+
+
+def test_an_expression_that_gives_no_boolean_puts_the_attempt_in_error(local):
+    """With the retried node."""
+    template = local.template("t", "exit 3", retryStrategy={"limit": 1, "expression": "lastRetry.status"})
+    status = local.run(local.document({"name": "main", "dag": {"tasks": [{"name": "t", "template": "t"}]}}, template))
+
+    assert {"t": "Error", "t(0)": "Error"} == local.phases(status)
+    assert "unable to cast expression result 'Failed' to bool" == status.find("wf.t(0)").message
+
+
+@pytest.mark.parametrize(
+    ("template", "tag"),
+    [("inner", "result"), ("inner", "parameters.other"), ("sh", "parameters"), ("sh", "artifacts.file")],
+)
+def test_what_a_template_does_not_give_cannot_be_asked_for(local, template, tag):
+    """Neither by a later task nor by the outputs of its DAG."""
+    inner = {"name": "inner", "steps": [[local.task("x")]]}
+    first = local.task("a") | {"template": template}
+    tag = f"{{{{tasks.a.outputs.{tag}}}}}"
+    main = {"name": "main", "dag": {"tasks": [first, local.task("b", tag, depends="a")]}}
+    with pytest.raises(WorkflowError, match="nothing that runs before gives it"):
+        local.run(local.document(main, inner))
+
+
+def test_all_inputs_are_one_text(local):
+    """As the document declares them, with their values."""
+    inputs = {"parameters": [{"name": "a"}, {"name": "b", "default": "x"}]}
+    template = local.template("show", "echo '{{inputs.parameters}}'", inputs=inputs)
+    call = {"name": "t", "template": "show", "arguments": {"parameters": [{"name": "a", "value": "<1>"}]}}
+    local.run(local.document({"name": "main", "dag": {"tasks": [call]}}, template))
+
+    listed = [{"name": "a", "value": "<1>"}, {"name": "b", "default": "x", "value": "x"}]
+    assert listed == json.loads(local.log("t"))
+
+
+@pytest.mark.parametrize("kind", ["dag", "steps"])
+def test_what_a_skipped_task_did_not_give_is_an_error(local, kind):
+    """Argo would wait for it for ever; here the sentence says so."""
+    tag = "{{%s.a.outputs.result}}" % ("tasks" if kind == "dag" else "steps")
+    calls = [
+        local.task("a", when="false"),
+        local.task("b", f"echo '{tag}'", **({"depends": "a"} if kind == "dag" else {})),
+    ]
+    status = local.run(local.dag(*calls) if kind == "dag" else local.steps(*([call] for call in calls)))
+
+    assert status.phase in ("Error", "Failed")
+    assert any("on a cluster this waits for ever" in node.message for node in status.nodes.values())

@@ -195,17 +195,6 @@ def test_a_command_line_that_cannot_be_is_an_error(local):
     assert ("Error", "embedded null byte") == (status.phase, status.message)
 
 
-def test_an_output_that_is_not_there_stays_a_tag(local):
-    """As in Argo: a task may run after a skipped one, and what it would have given is not replaced."""
-    status = local.run(
-        local.dag(
-            local.task("a", "echo 1", when="1 == 2"),
-            local.task("b", "echo '{{tasks.a.outputs.result}}'", depends="a"),
-        )
-    )
-
-    assert ("Succeeded", "{{tasks.a.outputs.result}}\n") == (status.phase, local.log("b"))
-
 
 def test_a_nested_template_gets_the_variables_in_its_inputs_and_its_tasks(local):
     """A default that names a variable, handed to a task within."""

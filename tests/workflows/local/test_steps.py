@@ -55,7 +55,7 @@ def test_a_when_that_cannot_be_read_is_an_error(local):
     """An unquoted hyphen is a subtraction in Argo."""
     status = local.run(local.steps([local.task("a", when="not-ready == not-ready")]))
 
-    why = "Value 'ready' cannot be used with the modifier '-', it is not a number"
+    why = "Value 'not' cannot be used with the modifier '-', it is not a number"
     assert "Failed" == status.phase
     assert status.message.startswith("failed to resolve references: Failed to evaluate 'when'")
     assert status.message.endswith(why)
