@@ -39,13 +39,13 @@ class Seen:
         return float(np.percentile([line["ms"] for line in self.lines if not line["error"]], 99))
 
 
-def pod(name: str, namespace: str, *words: str) -> None:
-    """Starts the caller in a pod."""
+def pod(name: str, namespace: str, *words: str, script: str = SCRIPT) -> None:
+    """Starts a caller in a pod."""
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {
         "name": "caller",
         "image": image(),
-        "command": ["python", "-c", SCRIPT, *words],
+        "command": ["python", "-c", script, *words],
         "env": [{"name": "TF_CPP_MIN_LOG_LEVEL", "value": "3"}],
         "securityContext": security,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the pod

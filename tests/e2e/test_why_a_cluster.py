@@ -1,0 +1,184 @@
+"""The same model on one server and on a cluster, when a server dies, load triples, a version is updated and a node is
+drained. What the clients saw is printed, and written into docs/why-a-cluster.md with SHIPWAY_E2E_WRITE=1.
+
+It needs two versions in the registry, as test_push_to_serving.py leaves them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import callers, faults, one_and_many, why_page
+from tests.e2e.kubectl import get, kubectl, until
+from tests.e2e.one_and_many import MANY, MODEL, NAME, ONE, Form
+from tests.e2e.outage import Outage, seen
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not faults.CLUSTER, reason="SHIPWAY_E2E_CLUSTER is not set: this cluster is not ours to break"),
+]
+SCRIPT = (Path(__file__).parent / "crowd.py").read_text()
+CROWD = "crowd"
+RATE = 40  # requests a second; the clients share two cores with the servers
+WARM_S, BEFORE_S, AFTER_S = 5, 15, 10
+# For the tripled load each server is held to a part of a core, since both nodes stand on one machine: more servers
+# would else get no more of it. Of a quarter of a core these requests use about half on one server.
+CPU, ROWS, SLOW_RATE, STEADY_S, TRIPLED_S = "250m", 512, 16, 25, 60
+# An autoscaler acts on figures that are up to 30 s old: 15 s between its looks, 15 s between the metrics server's.
+REACTION_S = 30
+REPLICAS = 4
+RUNS = int(os.environ.get("SHIPWAY_E2E_RUNS", "1"))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the servers' manifests are made, and the two versions."""
+
+    folder: Path
+    old: Any
+    new: Any
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Two versions; the namespaces are gone afterwards."""
+    try:
+        yield Bench(tmp_path_factory.mktemp("why"), *one_and_many.versions())
+    finally:
+        one_and_many.uncordon()
+        for form in (ONE, MANY):
+            form.remove()
+
+
+@pytest.fixture(scope="module")
+def results() -> Iterator[why_page.Results]:
+    """What every scenario gave; told at the end."""
+    found: why_page.Results = {}
+    yield found
+    print("\n" + why_page.table(found))  # noqa: T201 - for who runs it with -s
+    if os.environ.get("SHIPWAY_E2E_WRITE"):
+        why_page.write(found)
+
+
+@contextmanager
+def crowd(form: Form, rows: int, phases: str) -> Iterator[None]:
+    """Clients within the block."""
+    callers.pod(CROWD, form.namespace, MODEL, NAME, str(rows), phases, script=SCRIPT)
+    try:
+        until("the clients are answered", lambda: lines(form))
+        yield
+    finally:
+        kubectl("-n", form.namespace, "delete", "pod", CROWD, "--ignore-not-found", "--grace-period=0", "--force")
+
+
+def lines(form: Form) -> list[dict[str, Any]]:
+    """What the clients saw so far, but for their first seconds, in which they and the server warm up."""
+    found = callers.log(CROWD, form.namespace).lines
+    return [line for line in found if line["at"] >= min(first["at"] for first in found[:50]) + WARM_S]
+
+
+def steady(form: Form, happens: Callable[[], None]) -> Outage:
+    """What the clients saw of something that happens under a steady load."""
+    with crowd(form, 1, f"3600:{RATE}"):
+        time.sleep(BEFORE_S)  # these seconds are what is measured
+        event = time.time()
+        happens()
+        form.settled()
+        time.sleep(AFTER_S)
+        return seen(lines(form), event)
+
+
+def a_server_dies(form: Form, bench: Bench) -> Outage:
+    """Its process is killed."""
+    form.apply(bench.folder, bench.old)
+    form.settled()
+
+    def happens() -> None:
+        pod = form.pods()[0]
+        one_and_many.kill(pod)
+        until("it has been started again", lambda: restarts(form, pod["metadata"]["name"]))
+
+    return steady(form, happens)
+
+
+def restarts(form: Form, pod: str) -> int:
+    """How often the kubelet has started a pod's server again."""
+    return int(get("pod", pod, form.namespace)["status"]["containerStatuses"][0]["restartCount"])
+
+
+def load_triples(form: Form, bench: Bench) -> Outage:
+    """Three times the clients for a minute."""
+    form.apply(bench.folder, bench.old, cpu=CPU)
+    form.settled()
+    with crowd(form, ROWS, f"{STEADY_S}:{SLOW_RATE},{TRIPLED_S}:{3 * SLOW_RATE},{STEADY_S}:{SLOW_RATE}"):
+        until("the load has tripled", lambda: tripled(form))
+        if form.many:
+            time.sleep(REACTION_S)  # before that no autoscaler would act
+            form.scale(REPLICAS)
+        until("the clients have asked", lambda: phase(form) == "Succeeded", within=300)
+        return seen(lines(form), tripled(form))
+
+
+def phase(form: Form) -> str:
+    """Of the clients' pod."""
+    return str(get("pod", CROWD, form.namespace)["status"].get("phase"))
+
+
+def tripled(form: Form) -> float:
+    """When the load tripled, in seconds since 1970; 0 before that."""
+    return float(min((line["at"] for line in lines(form) if line["phase"]), default=0))
+
+
+def a_version_is_updated(form: Form, bench: Bench) -> Outage:
+    """The manifests of another version are applied."""
+    form.apply(bench.folder, bench.old)
+    form.settled()
+    return steady(form, lambda: form.apply(bench.folder, bench.new))
+
+
+def a_node_is_drained(form: Form, bench: Bench) -> Outage:
+    """The one with the only server, or with one of several."""
+    form.apply(bench.folder, bench.old)
+    form.settled()
+    until("a server is on the node", lambda: one_and_many.DRAINED in one_and_many.nodes(form), within=10)
+
+    def happens() -> None:
+        assert one_and_many.drain().wait(timeout=120) == 0
+
+    try:
+        return steady(form, happens)
+    finally:
+        one_and_many.uncordon()
+
+
+SCENARIOS = {
+    "A server dies": a_server_dies,
+    "Load triples for a minute": load_triples,
+    "Another version is rolled out": a_version_is_updated,
+    "A node is drained": a_node_is_drained,
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_cluster_fails_fewer_requests_than_one_server(name: str, bench: Bench, results: why_page.Results):
+    """None where something is done on purpose, and few where something breaks."""
+    for _ in range(RUNS):
+        for form in (ONE, MANY):
+            load = os.getloadavg()[0]
+            outage = SCENARIOS[name](form, bench)
+            results.setdefault(name, {}).setdefault(form.title, []).append(why_page.Result(outage, load))
+            kubectl("-n", form.namespace, "delete", "deployment", NAME, "--cascade=foreground")
+            print(name, form.title, why_page.cells([outage]), outage.kinds())  # noqa: T201 - for who runs it with -s
+
+    one, many = ([result.outage for result in results[name][form.title]] for form in (ONE, MANY))
+    planned = name in ("Another version is rolled out", "A node is drained")
+    assert all(outage.failed for outage in one)
+    assert not planned or [] == [line["error"] for outage in many for line in outage.failed]
+    assert all(len(m.failed) < len(o.failed) / 2 for o, m in zip(one, many, strict=True))
