@@ -20,8 +20,6 @@ from training.step import InputPath, OptionalInputPath, OutputPath, OutputValue
 from workflows.errors import ShipwayError, StoreError
 from workflows.overlay import Pin, overlay_path, read_models
 
-BRANCH = "main"
-
 
 def source(*, repository: str, source_commit: str, code: OutputPath, commit: OutputValue, report: OutputPath) -> None:
     """Fetches the code that every later step runs, and says which commit a branch's name meant.
@@ -39,7 +37,14 @@ def source(*, repository: str, source_commit: str, code: OutputPath, commit: Out
 
 
 def baseline(
-    *, model: str, environment: str, repository: str, store: str, baseline: OutputPath, report: OutputPath
+    *,
+    model: str,
+    environment: str,
+    repository: str,
+    revision: str,
+    store: str,
+    baseline: OutputPath,
+    report: OutputPath,
 ) -> None:
     """Fetches the version that an environment serves now; an empty directory if it serves none.
 
@@ -51,9 +56,9 @@ def baseline(
     _sign_in(repository)
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
         place = Path(folder) / "remote.git"
-        clone = patiently(lambda: Repository.clone(repository, place, branch=BRANCH, bare=True))
+        clone = patiently(lambda: Repository.clone(repository, place, branch=revision, bare=True))
         path = overlay_path(environment)
-        serves = read_models(clone.show(BRANCH, path) or "", path).get(model)
+        serves = read_models(clone.show(revision, path) or "", path).get(model)
     found = serves if serves and _unpack(store, model, serves, baseline) else None
     baseline.mkdir(parents=True, exist_ok=True)
     click.echo(f"{environment} serves {model} {found.version}" if found else f"nothing to compare {model} with")
@@ -78,6 +83,7 @@ def release(
     *,
     environment: str,
     repository: str,
+    revision: str,
     exported: InputPath,
     packaged: InputPath,
     report: OutputPath,
@@ -92,7 +98,7 @@ def release(
     _sign_in(repository)
     manifest = json.loads((exported / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
     digest = json.loads(packaged.read_text(encoding="utf-8"))["digest"]
-    outcome = patiently(lambda: commit(repository, environment, manifest, digest=digest))
+    outcome = patiently(lambda: commit(repository, environment, manifest, digest=digest, branch=revision))
     released = outcome.commit or outcome.earlier
     click.echo(outcome.message)
     _write(

@@ -53,6 +53,7 @@ PARAMETERS = [
     Parameter(name="release", value="true", enum=["true", "false"], description="false: stop before the commit"),
     Parameter(name="environment", value="dev", description="The overlay that a release is written to"),
     Parameter(name="repository", description="URL or path of the git remote"),
+    Parameter(name="revision", value="main", description="Its branch that says what runs"),
     Parameter(
         name="store", value="oci://docker.io", description="Where versions are kept: a folder, or oci://<registry>"
     ),

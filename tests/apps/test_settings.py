@@ -67,11 +67,8 @@ def test_a_run_is_given_them(mine):
 
     assert f"oci://{MINE['registry']}" == given["store"]
     assert given["image"].startswith(f"{MINE['registry']}/shipway/training:")
-    assert (MINE["repository"], MINE["revision"], MINE["serving-image"]) == (
-        given["repository"],
-        given["source-commit"],
-        given["serving-image"],
-    )
+    assert (MINE["repository"], MINE["serving-image"]) == (given["repository"], given["serving-image"])
+    assert MINE["revision"] == given["revision"] == given["source-commit"]
 
 
 def test_every_source_that_is_ours_is_the_repository_at_the_revision(mine):
