@@ -30,7 +30,7 @@ RATE = 40  # requests a second; the clients share two cores with the servers
 WARM_S, BEFORE_S, AFTER_S = 5, 15, 10
 # For the tripled load each server is held to a part of a core, since both nodes stand on one machine: more servers
 # would else get no more of it. Of a quarter of a core these requests use about half on one server.
-CPU, ROWS, SLOW_RATE, STEADY_S, TRIPLED_S = "250m", 512, 16, 25, 60
+CPU, ROWS, SLOW_RATE, STEADY_S, TRIPLED_S = "250m", 256, 16, 25, 60
 # An autoscaler acts on figures that are up to 30 s old: 15 s between its looks, 15 s between the metrics server's.
 REACTION_S = 30
 REPLICAS = 4
@@ -72,7 +72,7 @@ def crowd(form: Form, rows: int, phases: str) -> Iterator[None]:
     """Clients within the block."""
     callers.pod(CROWD, form.namespace, MODEL, NAME, str(rows), phases, script=SCRIPT)
     try:
-        until("the clients are answered", lambda: lines(form))
+        until("the clients are answered", lambda: lines(form), within=300)
         yield
     finally:
         kubectl("-n", form.namespace, "delete", "pod", CROWD, "--ignore-not-found", "--grace-period=0", "--force")

@@ -65,8 +65,9 @@ def write(results: Results) -> None:
     loads = sorted(result.load for result in runs)
     day = datetime.now(timezone.utc).date().isoformat()
     said = (
-        f"Measured on {day}, on a test cluster of two nodes on one machine with {os.cpu_count()} cores, whose load average\n"
-        f"was {loads[0]:.1f} to {loads[-1]:.1f} when a measurement began. Two figures in a cell are those of two runs.\n\n"
+        f"Measured on {day}, on a test cluster of two nodes on one machine with {os.cpu_count()} cores, whose load\n"
+        f"average was {loads[0]:.1f} to {loads[-1]:.1f} when a measurement began. "
+        "Two figures in a cell are those of two runs.\n\n"
     )
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
