@@ -88,12 +88,12 @@ def _kubectl() -> Finding:
 
 
 def _port(flag: str, port: int) -> Finding:
-    from workflows.errors import UsageError
+    from workflows.errors import RefusedError
     from workflows.serve import require_free
 
     try:
         require_free("127.0.0.1", flag, port, command="shipway serve")
-    except UsageError as error:
+    except RefusedError as error:
         found, _, cure = str(error).partition(": ")
         return Finding(f"port {port}", ok=False, found=found, cure=cure, needed=False)
     return Finding(f"port {port}", ok=True, found="free")

@@ -2,6 +2,7 @@
 
 * ShipwayError
   - UsageError          a name, path or option that does not fit
+  - RefusedError        what fits and cannot be done as things stand
   - WorkspaceError      no workspace, or one in a state that a command must not touch
   - RepositoryError     git refused: dirty or diverged clone, remote out of reach, push lost
     · UnreachableError  a remote that did not answer
@@ -27,6 +28,10 @@ class UsageError(ShipwayError):
     """A name, path or option does not fit; the message lists what would."""
 
     exit_code = 2
+
+
+class RefusedError(ShipwayError):
+    """What is asked fits, and cannot be done as things stand."""
 
 
 class WorkspaceError(ShipwayError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workflows.change import AUTHOR, Change, push_change
-from workflows.errors import UsageError
+from workflows.errors import RefusedError, UsageError
 from workflows.history import events, overlay_at, release_trailers
 from workflows.overlay import Pin, overlay_path, read_models, set_model
 from workflows.release import Outcome, outcome
@@ -38,7 +38,7 @@ def rollback(
         what runs now.
       branch: Its branch that says what runs.
       author: `Name <address>` of the commit.
-    Raises: UsageError (unknown environment or model, or nothing ran before); OverlayError; RepositoryError.
+    Raises: UsageError (unknown environment or model); RefusedError (nothing ran before); OverlayError; RepositoryError.
     """
     path = overlay_path(environment)
     seen = [bad] if bad else []
@@ -54,7 +54,9 @@ def rollback(
             return f"{environment} runs {model} {now}, no longer {seen[0]}: nothing to roll back"
         pin = _before([event.pin for event in events(repository, head, environment, model) if event.pin])
         if pin is None:
-            raise UsageError(f"{model} {now} is the first version that {environment} ran: there is none to go back to")
+            raise RefusedError(
+                f"{model} {now} is the first version that {environment} ran: there is none to go back to"
+            )
         trailers = release_trailers(repository, head, model, pin.version) | {"Rolls-Back": now}
         subject = f"Roll back {model} to {pin.version} in {environment}"
         return Change({path: set_model(text, model, pin, path)}, subject, trailers)

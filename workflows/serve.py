@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflows.errors import ShipwayError, UsageError
+from workflows.errors import RefusedError, ShipwayError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM, then finishes what is in flight.
 
-    Raises: UsageError (a port is taken); OverlayError (unknown environment, or it does not render); RepositoryError.
+    Raises: UsageError (one port for both); RefusedError (a port is taken); OverlayError (unknown environment, or it does
+      not render); RepositoryError.
     """
     if port == rest_api_port:
         raise UsageError(f"gRPC and REST need a port each, of which one may be 0 (off): received {port} for both")
@@ -78,7 +79,7 @@ def _tell_state(state: ServableState, tell: Callable[[str], None]) -> None:
 
 
 def require_free(host: str, flag: str, port: int, *, command: str) -> None:
-    """Says which port is taken, before anything is loaded. Raises: UsageError."""
+    """Says which port is taken, before anything is loaded. Raises: RefusedError."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -86,4 +87,4 @@ def require_free(host: str, flag: str, port: int, *, command: str) -> None:
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             cure = f"stop what does, or choose another port with `{command} --{flag}`" if taken else "check the address"
-            raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}): {cure}") from None
+            raise RefusedError(f"{host}:{port} cannot be listened on ({error.strerror}): {cure}") from None

@@ -165,7 +165,7 @@ def test_port_taken(repository: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         outcome = shipway("serve", "--env=dev", f"--rest-api-port={taken.getsockname()[1]}", "--port=0", cwd=repository)
 
-    assert 2 == outcome.returncode
+    assert 1 == outcome.returncode
     assert "shipway serve --rest-api-port" in sentence(outcome)
 
 

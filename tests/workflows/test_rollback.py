@@ -1,6 +1,6 @@
 import pytest
 
-from workflows.errors import UsageError
+from workflows.errors import RefusedError, UsageError
 from workflows.overlay import Pin, read_models
 from workflows.promote import promote
 from workflows.release import release
@@ -45,7 +45,7 @@ def test_rolling_back_twice_goes_back_two_versions(released):
     rollback(str(released), "digits", "dev")
 
     assert V1 == runs(released)
-    with pytest.raises(UsageError, match=f"digits {V1} is the first version that dev ran"):
+    with pytest.raises(RefusedError, match=f"digits {V1} is the first version that dev ran"):
         rollback(str(released), "digits", "dev")
 
 
