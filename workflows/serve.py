@@ -24,7 +24,7 @@ def serve(
 ) -> None:
     """Serves until SIGINT or SIGTERM, then finishes what is in flight.
 
-    Raises: UsageError (one port for both); RefusedError (a port is taken); OverlayError (unknown environment, or it does
+    Raises: UsageError (one port for both, unknown environment); RefusedError (a port is taken); OverlayError (it does
       not render); RepositoryError.
     """
     if port == rest_api_port:
