@@ -18,7 +18,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sites.Site]:
     made = sites.make(tmp_path_factory.mktemp("site"))
     try:
         sites.install(made)
-        yield made
+        with sites.git_host():
+            yield made
     finally:
         sites.remove()
 

@@ -3,10 +3,14 @@
 What a person does by hand on the way is here and nowhere else, so that it can be read beside apps/README.md.
 """
 
+import contextlib
 import os
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +38,7 @@ HAS = (
 )  # parts that are there, or not needed
 ENVIRONMENTS = ("dev", "staging", "prod")
 APPLICATIONS = ("root", "workflows", *(f"serving-{name}" for name in ENVIRONMENTS))
+LOOK_S = 0.5
 PERSON = ["-c", "user.name=Person", "-c", "user.email=person@localhost"]
 
 
@@ -56,14 +61,12 @@ class Site:
         assert times, f"{path} has nothing like {pattern}"
         file.write_text(text)
 
-    def push(self, subject: str, *, tell: bool = True) -> str:
-        """Commits everything, pushes, and tells Argo CD as a git host's webhook does; gives the commit's id."""
+    def push(self, subject: str) -> str:
+        """Commits everything and pushes; gives the commit's id."""
         self.git("add", "-A")
         self.git("commit", "-q", "-m", subject)
         self.git("pull", "-q", "--rebase", "origin", "main")
         self.git("push", "-q", "origin", "HEAD:main")
-        if tell:
-            tell_argo_cd()
         return self.git("rev-parse", "HEAD")
 
     def pull(self) -> str:
@@ -127,14 +130,38 @@ def install(site: Site) -> None:
     kubectl("apply", "-k", str(site.clone / "apps"), "-l", "shipway.dev/root=true")
 
 
-def tell_argo_cd() -> None:
-    """What a git host's webhook says of a push."""
+@contextmanager
+def git_host() -> Iterator[None]:
+    """Tells Argo CD of every push within the block, as the webhook of a git host does; the git server here has none."""
+    over = threading.Event()
+
+    def watch() -> None:
+        told = ""
+        while not over.wait(LOOK_S):
+            found = subprocess.run(
+                ["git", "ls-remote", GIT, "refs/heads/main"], capture_output=True, check=False
+            ).stdout
+            if found and found != told:
+                _tell_argo_cd()
+                told = found
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _tell_argo_cd() -> None:
     event = {
         "ref": "refs/heads/main",
         "repository": {"html_url": GIT.removesuffix(".git"), "clone_url": GIT, "default_branch": "main"},
         "commits": [],
     }
-    httpx.post(f"{ARGO_CD}/api/webhook", json=event, headers={"X-GitHub-Event": "push"}).raise_for_status()
+    with contextlib.suppress(httpx.HTTPError):  # it is told again by the next push, and looks by itself
+        httpx.post(f"{ARGO_CD}/api/webhook", json=event, headers={"X-GitHub-Event": "push"})
 
 
 def application(name: str) -> Object:

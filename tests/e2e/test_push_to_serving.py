@@ -125,8 +125,7 @@ def test_dev_serves_what_git_names_and_answers_as_the_model_does(site, remembere
     import tensorflow as tf
 
     version = remembered["old"].partition("@")[0]
-    sites.tell_argo_cd()
-    with timed("dev rolled out its first version after the run's end"):
+    with timed("run's end to its version rolled out (dev)"):
         until("dev has rolled out", lambda: rolled_out("dev", version), within=180)
     seen = callers.once(MODEL, "serving-dev")
     folder = runs.manifest(MODEL, remembered["old"], tmp_path)
@@ -145,7 +144,6 @@ def test_dev_rolls_to_a_new_version_and_no_request_fails(site, remembered, note)
     with callers.load(MODEL, "serving-dev") as seen:
         workflow = runs.finished(runs.submit(site, MODEL, "--seed=1", "--epochs=20"))
         assert "Succeeded" == runs.phase(workflow)
-        sites.tell_argo_cd()
         new = site.image("dev", MODEL)
         until("dev has rolled out", lambda: rolled_out("dev", new.partition("@")[0]), within=180)
         until(
@@ -167,7 +165,6 @@ def test_a_version_is_promoted_to_staging(site, remembered, timed):
         assert done.returncode == 0, done.stderr
         done = runs.shipway(site, "promote", MODEL, "--to=staging")
         assert done.returncode == 0, done.stderr
-        sites.tell_argo_cd()
         assert remembered["new"] == site.image("staging", MODEL)
         until("staging has rolled out", lambda: rolled_out("staging", remembered["new"].partition("@")[0]), within=180)
 
@@ -180,7 +177,6 @@ def test_git_revert_rolls_back(site, remembered, timed):
         release = site.git("log", "-1", "--format=%H", "--", "kustomize/overlays/dev")
         site.git("revert", "--no-edit", release)
         site.git("push", "-q", "origin", "HEAD:main")
-        sites.tell_argo_cd()
         until("dev has rolled back", lambda: rolled_out("dev", version), within=180)
         until(
             "the old version answers", lambda: callers.log(f"load-{MODEL}", "serving-dev").versions()[-1:] == [version]
