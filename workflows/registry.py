@@ -35,6 +35,10 @@ class RegistryError(StoreError):
     """The registry did not answer, or not as a registry; it may do so later."""
 
 
+class AbsentError(StoreError):
+    """The registry answered that it has no such image."""
+
+
 def reference(registry: str, model: str, version: str) -> str:
     """The image of a version, e.g. `registry.local/models/digits:20261122143000`; `registry` may begin with oci://."""
     return f"{registry.removeprefix(SCHEME)}/models/{model}:{version}"
@@ -74,12 +78,10 @@ def fetch(registry: str, model: str, pin: Pin, destination: Path) -> Path:
 
 
 def digest_of(image: str) -> str | None:
-    """The digest of an image; None where the registry has none of that name. Raises: RegistryError."""
+    """The digest of an image; None where the registry has none of that name. Raises: StoreError (no crane; no answer)."""
     try:
         return crane("digest", image).decode().strip()
-    except RegistryError:
-        raise
-    except StoreError:
+    except AbsentError:
         return None
 
 
@@ -105,7 +107,7 @@ def write_layer(folder: Path, model: str, version: str, file: Path) -> None:
 def crane(*arguments: str, output: Path | None = None) -> bytes:
     """What crane printed, or wrote into a file; a registry that does not answer is asked again for a while.
 
-    Raises: RegistryError (it never did); StoreError (no crane; no such image).
+    Raises: RegistryError (it never did); AbsentError (no such image); StoreError (no crane).
     """
     for attempt in Retrying(
         retry=retry_if_exception_type(RegistryError),
@@ -134,7 +136,7 @@ def _crane(*arguments: str, output: Path | None) -> bytes:
     said = outcome.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
     sentence = f"crane {arguments[0]} failed: {said[0].removeprefix('Error: ')}"
     if any(word in said[0] for word in ABSENT):
-        raise StoreError(sentence)
+        raise AbsentError(sentence)
     raise RegistryError(sentence)
 
 
