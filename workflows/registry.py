@@ -78,7 +78,7 @@ def fetch(registry: str, model: str, pin: Pin, destination: Path) -> Path:
 
 
 def digest_of(image: str) -> str | None:
-    """The digest of an image; None where the registry has none of that name. Raises: StoreError (no crane; no answer)."""
+    """The digest of an image; None where the registry has none of it. Raises: StoreError (no crane; no answer)."""
     try:
         return crane("digest", image).decode().strip()
     except AbsentError:
