@@ -17,9 +17,8 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
-
 from workflows.errors import StoreError
+from workflows.patience import PATIENCE_S, patiently
 from workflows.store import verify
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 SCHEME = "oci://"
 ABSENT = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404 Not Found")
-PATIENCE_S = 90.0  # a registry that is restarted is back by then
 TIMEOUT_S = 600.0
 
 
@@ -109,15 +107,7 @@ def crane(*arguments: str, output: Path | None = None) -> bytes:
 
     Raises: RegistryError (it never did); AbsentError (no such image); StoreError (no crane).
     """
-    for attempt in Retrying(
-        retry=retry_if_exception_type(RegistryError),
-        stop=stop_after_delay(PATIENCE_S),
-        wait=wait_exponential(max=10),
-        reraise=True,
-    ):
-        with attempt:
-            return _crane(*arguments, output=output)
-    raise AssertionError("tenacity either returns or raises")
+    return patiently(lambda: _crane(*arguments, output=output), RegistryError, PATIENCE_S)
 
 
 def _crane(*arguments: str, output: Path | None) -> bytes:

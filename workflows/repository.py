@@ -13,20 +13,16 @@ import subprocess
 import tarfile
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
-
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from typing import TYPE_CHECKING
 
 from workflows.errors import RepositoryError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 from types import MappingProxyType
 
-T = TypeVar("T")
 TIMEOUT_S = 120.0
-PATIENCE_S = 90.0  # a server that is restarted is back by then
 FIELDS = "%x1e%H%x1f%cI%x1f%s%x1f%(trailers:only=true,unfold=true)"
 # git speaks English and asks nobody; a hook's or a wrapper's GIT_DIR must not redirect it.
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
@@ -234,22 +230,6 @@ def unreachable(remote: str, branch: str, stderr: bytes) -> RepositoryError:
     return UnreachableError(
         f"the remote {remote} is missing or out of reach: check its address, your access and the network ({reason})"
     )
-
-
-def patiently(call: Callable[[], T], seconds: float = PATIENCE_S) -> T:
-    """What the call gives; while a remote does not answer it is called again, for so many seconds.
-
-    For a step of a run, which nobody watches. Raises: what the call raises; UnreachableError (it never answered).
-    """
-    for attempt in Retrying(
-        retry=retry_if_exception_type(UnreachableError),
-        stop=stop_after_delay(seconds),
-        wait=wait_exponential(max=10),
-        reraise=True,
-    ):
-        with attempt:
-            return call()
-    raise AssertionError("tenacity either returns or raises")
 
 
 def _blobs(output: bytes) -> Iterator[str | None]:

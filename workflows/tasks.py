@@ -17,8 +17,9 @@ import click
 from training.cli import group
 from training.errors import TrainingError
 from training.step import InputPath, OptionalInputPath, OutputPath, OutputValue
-from workflows.errors import ShipwayError, StoreError
+from workflows.errors import ShipwayError, StoreError, UnreachableError
 from workflows.overlay import Pin, overlay_path, read_models
+from workflows.patience import patiently
 
 
 def source(*, repository: str, source_commit: str, code: OutputPath, commit: OutputValue, report: OutputPath) -> None:
@@ -26,11 +27,10 @@ def source(*, repository: str, source_commit: str, code: OutputPath, commit: Out
 
     Raises: RepositoryError (remote out of reach, no such commit).
     """
-    from workflows.repository import patiently
     from workflows.source import fetch
 
     _sign_in(repository)
-    found = patiently(lambda: fetch(repository, source_commit, code))
+    found = patiently(lambda: fetch(repository, source_commit, code), UnreachableError)
     commit.write_text(found, encoding="utf-8")
     click.echo(f"the code of {found}")
     _write(report, {"commit": found})
@@ -51,12 +51,12 @@ def baseline(
     A version that this store does not have whole cannot be compared with; the run says so and is judged alone, so that
     a new release can take its place. Raises: RepositoryError (remote out of reach); OverlayError.
     """
-    from workflows.repository import Repository, patiently
+    from workflows.repository import Repository
 
     _sign_in(repository)
     with tempfile.TemporaryDirectory(prefix="shipway-baseline-") as folder:
         place = Path(folder) / "remote.git"
-        clone = patiently(lambda: Repository.clone(repository, place, branch=revision, bare=True))
+        clone = patiently(lambda: Repository.clone(repository, place, branch=revision, bare=True), UnreachableError)
         path = overlay_path(environment)
         serves = read_models(clone.show(revision, path) or "", path).get(model)
     found = serves if serves and _unpack(store, model, serves, baseline) else None
@@ -93,12 +93,13 @@ def release(
     Raises: StoreError (no manifest); RepositoryError; OverlayError.
     """
     from workflows.release import release as commit
-    from workflows.repository import patiently
 
     _sign_in(repository)
     manifest = json.loads((exported / "assets.extra" / "manifest.json").read_text(encoding="utf-8"))
     digest = json.loads(packaged.read_text(encoding="utf-8"))["digest"]
-    outcome = patiently(lambda: commit(repository, environment, manifest, digest=digest, branch=revision))
+    outcome = patiently(
+        lambda: commit(repository, environment, manifest, digest=digest, branch=revision), UnreachableError
+    )
     released = outcome.commit or outcome.earlier
     click.echo(outcome.message)
     _write(

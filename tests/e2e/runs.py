@@ -13,22 +13,10 @@ import httpx
 from tests.e2e.argo_server import apply, delivered, webhook_secrets
 from tests.e2e.kubectl import Object, every, get, kubectl, until
 from tests.e2e.site import ARGO_SERVER, Site
+from workflows.report.reports import STEPS as REPORTED
 
 NAMESPACE = "training"
-STEPS = (
-    "source",
-    "baseline",
-    "prepare",
-    "validate",
-    "train",
-    "evaluate",
-    "gate",
-    "export",
-    "check",
-    "package",
-    "release",
-    "report",
-)
+STEPS = (*REPORTED, "report")
 LIMIT_S = 900
 OK = 200
 SECRET = "only the git host and the cluster know"  # noqa: S105 - of this test's namespace

@@ -3,7 +3,8 @@ import subprocess
 import pytest
 
 from workflows.errors import RepositoryError, UnreachableError
-from workflows.repository import Repository, git, patiently, run
+from workflows.patience import patiently
+from workflows.repository import Repository, git, run
 
 
 @pytest.fixture
@@ -172,8 +173,8 @@ def test_a_remote_that_is_back_soon_is_waited_for(remote, tmp_path):
             away.rename(remote.path)
         return Repository.clone(str(remote), tmp_path / f"clone{len(calls)}")
 
-    assert (patiently(clone, 60).path / "kustomize").is_dir()
+    assert (patiently(clone, UnreachableError, 60).path / "kustomize").is_dir()
     with pytest.raises(UnreachableError):
-        patiently(lambda: Repository.clone("/nowhere.git", tmp_path / "none"), 0)
+        patiently(lambda: Repository.clone("/nowhere.git", tmp_path / "none"), UnreachableError, 0)
     with pytest.raises(RepositoryError, match="has no branch"):
-        patiently(lambda: Repository.clone(str(remote), tmp_path / "no", branch="nowhere"), 60)
+        patiently(lambda: Repository.clone(str(remote), tmp_path / "no", branch="nowhere"), UnreachableError, 60)
