@@ -6,6 +6,7 @@ https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf import wrappers_pb2
@@ -21,12 +22,13 @@ from tensorflow_serving.apis import (
 )
 
 from serving.errors import Code, Internal, InvalidArgument, NotFound, ServingError
+from serving.grpc.predict_lanes import PredictLanes
 from serving.model_spec import ModelSpec, spec_of
 from serving.plane.request_metrics import GRPC_CLASSIFY, GRPC_PREDICT, GRPC_REGRESS
 from serving.servables.examples import serialized_examples
 from serving.status_proto import metadata_response, status_response
 from serving.wire.predict_request import read_predict_request
-from serving.wire.predict_response import encode_predict_response
+from serving.wire.predict_response import encode_predict_response, encode_predict_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,12 +53,16 @@ class PredictionService:
     def __init__(self, plane: DataPlane, *, as_tensor_content: bool = False) -> None:
         self._plane = plane
         self._as_tensor_content = as_tensor_content
+        self._lanes = PredictLanes(plane, partial(encode_predict_responses, as_tensor_content=as_tensor_content))
 
     def predict(self, call: RpcCall) -> None:
         """Runs a signature on the request's tensors."""
+        if self._lanes.take(call):
+            return
         view = read_predict_request(call.message)
         if view.spec is None:
             raise InvalidArgument("Missing ModelSpec")
+        self._lanes.learn(call.message, view)
         self._plane.predict(
             view.spec,
             lambda _: (view.inputs, view.output_filter),

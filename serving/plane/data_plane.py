@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from serving.config.model_config import model_server_config
 from serving.errors import Code, NotFound, ServingError
+from serving.plane.lane import EncodeAll, Lane
 from serving.plane.loop_inbox import LoopInbox
 from serving.plane.merging import TickMerger
 from serving.plane.model_job import Answer, Done, ModelJob, Work, failure
@@ -92,6 +93,18 @@ class DataPlane:
             return
         runs = self._runs_by_api.get(api) or self._runs(api)
         PredictJob(handle, spec, decode, encode, runs).start(done, deadline, size, client, inline=inline)
+
+    def lane(
+        self,
+        spec: ModelSpec,
+        alias: str,
+        output_filter: tuple[str, ...],
+        encode: EncodeAll,
+        *,
+        api: Api,
+    ) -> Lane:
+        """Where quick requests with this spec, this one input and this filter meet; to be kept, and asked first."""
+        return Lane(self._core.servable_handle, self._merger, self._requests, api, spec, alias, output_filter, encode)
 
     def classify(
         self,

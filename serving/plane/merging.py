@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from time import thread_time
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,28 @@ class RowWiseCall:
         self.cost = cost or RunCost()
 
 
-Request = tuple[list[Array], Done]
+class Asker(Protocol):
+    """Who is told of a run: a request, or a lane's turn for several of its own at once (lane.py)."""
+
+    def ran(self, requests: Sequence[Request], outputs: list[Array]) -> None:
+        """The outputs of these requests of his, one after the other in each."""
+
+    def failed(self, request: Request, error: ServingError) -> None:
+        """The error of this request alone."""
+
+
+class Turn(Asker, Protocol):
+    """An asker who stays for one tick."""
+
+    def begin(self) -> None:
+        """The runs begin: what is submitted from now on is of the next tick."""
+
+    def end(self) -> None:
+        """All of its requests are answered."""
+
+
+# The arrays, who is told, and what that one knows the request by.
+Request = tuple[list[Array], Asker, Any]
 
 
 class TickMerger:
@@ -61,7 +82,9 @@ class TickMerger:
         """`call_soon`: the loop's; without `merge` each request is a run of its own."""
         self._call_soon = call_soon
         self._merge = merge
+        self._is_due = False
         self._groups: dict[tuple[Any, ...], list[Request]] = {}
+        self._turns: list[Turn] = []
 
     def submit(self, target: RowWiseCall, arrays: list[Array], done: Done) -> None:
         """Runs soon, together with what else is submitted in this tick; answers in the order of submission.
@@ -71,57 +94,104 @@ class TickMerger:
           arrays: One for each feed, <any>[rows, ...], all with the same number of rows (RowWise.row_count).
           done: Called once, with the outputs (views of a shared array) or the error of this request alone.
         """
-        if not self._groups:
-            self._call_soon(self._flush)
+        self.group(target, arrays).append((arrays, _Alone(done), None))
+
+    def group(self, target: RowWiseCall, arrays: list[Array]) -> list[Request]:
+        """Where this tick's requests are put that may be run together with these arrays."""
+        self._wake()
         first = arrays[0]
         key = (target, first.dtype, first.shape[1:])
         if len(arrays) > 1:
             key += tuple((array.dtype, array.shape[1:]) for array in arrays[1:])  # type: ignore[assignment]
-        self._groups.setdefault(key, []).append((arrays, done))
+        return self._groups.setdefault(key, [])
+
+    def join(self, turn: Turn) -> None:
+        """Tells it when the runs of this tick begin and end."""
+        self._wake()
+        self._turns.append(turn)
+
+    def _wake(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._call_soon(self._flush)
 
     def _flush(self) -> None:
-        groups, self._groups = self._groups, {}
+        groups, turns, self._groups, self._turns, self._is_due = self._groups, self._turns, {}, [], False
+        for turn in turns:
+            turn.begin()
         for (target, *_), requests in groups.items():
-            if len(requests) == 1:
-                _run(target, requests)
-                continue
-            for together in _portions(requests, min(target.cost.quick_rows(), MAX_ROWS)):
+            for together in self._portions(target, requests):
                 _run(target, together)
+        for turn in turns:
+            turn.end()
+
+    def _portions(self, target: RowWiseCall, requests: list[Request]) -> list[list[Request]]:
+        if len(requests) == 1 or not self._merge:
+            return [[request] for request in requests]
+        return _portions(requests, min(target.cost.quick_rows(), MAX_ROWS))
 
 
-def run_together(call: Call, requests: Sequence[list[Array]]) -> list[list[Array] | ServingError]:
-    """Runs requests as one, and each by itself if that fails, so that only the guilty one gets an error.
+class _Alone:
+    """A request that is answered by itself."""
 
-    Args:
-      call: See RowWiseCall.
-      requests: The arrays of each; same dtypes and inner shapes. One alone is not copied.
-    Returns: For each request its outputs, or its error.
-    """
-    if len(requests) > 1:
-        merged = _try_merged(call, requests)
-        if merged is not None:
-            return merged  # type: ignore[return-value]
-    return [_run_alone(call, arrays) for arrays in requests]
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def ran(self, _requests: Sequence[Request], outputs: list[Array]) -> None:
+        self._done(outputs, None)
+
+    def failed(self, _request: Request, error: ServingError) -> None:
+        self._done(None, error)
+
+
+def _run(target: RowWiseCall, requests: list[Request]) -> None:
+    """Runs requests as one, and each by itself if that fails, so that only the guilty one gets an error."""
+    started = thread_time() if target.cost.is_due() else None
+    rows = [request[0][0].shape[0] for request in requests]
+    whole = _try_merged(target.call, requests, sum(rows)) if len(requests) > 1 else None
+    alone = [] if whole else [_run_alone(target.call, arrays) for arrays, _, _ in requests]
+    if started is not None and not (alone and isinstance(alone[0], ServingError)):
+        target.cost.record(sum(rows), thread_time() - started)
+    if target.ran is not None:
+        target.ran(rows)
+    if whole:
+        _answer_together(requests, rows, whole)
+        return
+    for request, outcome in zip(requests, alone, strict=True):
+        _answer(request, outcome)
 
 
 def _run_alone(call: Call, arrays: list[Array]) -> list[Array] | ServingError:
+    """One request's arrays are not copied."""
     try:
         return call(arrays)
     except Exception as error:  # noqa: BLE001 - whatever a model raises is this request's status
         return from_exception(error)
 
 
-def _try_merged(call: Call, requests: Sequence[list[Array]]) -> list[list[Array]] | None:
+def _try_merged(call: Call, requests: Sequence[Request], rows: int) -> list[Array] | None:
     """None: it failed, or gave something else than a row for each row."""
-    ends = np.cumsum([arrays[0].shape[0] for arrays in requests]).tolist()
     try:
-        outputs = call([np.concatenate(column) for column in zip(*requests, strict=True)])
+        outputs = call([np.concatenate(column) for column in zip(*[arrays for arrays, _, _ in requests], strict=True)])
     except Exception:  # noqa: BLE001 - each request finds its own error when it is run by itself
         return None
-    if any(output.ndim == 0 or output.shape[0] != ends[-1] for output in outputs):
+    if any(output.ndim == 0 or output.shape[0] != rows for output in outputs):
         return None
-    spans = zip([0, *ends], ends)  # noqa: B905 - the last end begins nothing
-    return [[output[start:end] for output in outputs] for start, end in spans]
+    return outputs
+
+
+def _answer_together(requests: list[Request], rows: list[int], whole: list[Array]) -> None:
+    """One asker takes all of his at once."""
+    asker = requests[0][1]
+    if all(request[1] is asker for request in requests):
+        _tell(lambda: asker.ran(requests, whole))
+        return
+    end = 0
+    for request, count in zip(requests, rows, strict=True):
+        start, end = end, end + count
+        _answer(request, [output[start:end] for output in whole])
 
 
 def _portions(requests: list[Request], max_rows: int) -> list[list[Request]]:
@@ -140,23 +210,16 @@ def _portions(requests: list[Request], max_rows: int) -> list[list[Request]]:
     return portions
 
 
-def _run(target: RowWiseCall, requests: list[Request]) -> None:
-    started = thread_time() if target.cost.is_due() else None
-    outcomes = run_together(target.call, [arrays for arrays, _ in requests])
-    if started is not None and not isinstance(outcomes[0], ServingError):
-        target.cost.record(sum([arrays[0].shape[0] for arrays, _ in requests]), thread_time() - started)
-    if target.ran is not None:
-        target.ran([arrays[0].shape[0] for arrays, _ in requests])
-    for (_, done), outcome in zip(requests, outcomes, strict=True):
-        _answer(done, outcome)
+def _answer(request: Request, outcome: list[Array] | ServingError) -> None:
+    if isinstance(outcome, ServingError):
+        _tell(lambda: request[1].failed(request, outcome))
+    else:
+        _tell(lambda: request[1].ran([request], outcome))
 
 
-def _answer(done: Done, outcome: list[Array] | ServingError) -> None:
+def _tell(answer: Callable[[], None]) -> None:
     """A request that cannot be answered must not keep the others from their answers."""
     try:
-        if isinstance(outcome, ServingError):
-            done(None, outcome)
-        else:
-            done(outcome, None)
+        answer()
     except Exception:
         log.exception("an answer could not be given")

@@ -13,7 +13,7 @@ from serving.plane.merging import RowWiseCall
 from serving.servables.predict import Prepared, prepare_predict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from serving.servables.row_wise import RowWise
     from serving.servables.saved_model import SavedModelBundle
@@ -80,9 +80,7 @@ class PredictPlans:
         self._check_method_name = check_method_name
         self._plans: dict[tuple[str, tuple[str, ...], tuple[str, ...]], PredictPlan] = {}
 
-    def find(
-        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
-    ) -> PredictPlan | None:
+    def find(self, signature_name: str, inputs: Iterable[str], output_filter: Sequence[str]) -> PredictPlan | None:
         """The plan of such requests, if there was one before; its arrays are those of `plan.inputs`."""
         return self._plans.get((signature_name, tuple(inputs), tuple(output_filter)))
 

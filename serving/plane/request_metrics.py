@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from serving.monitoring.metrics import CounterCell, HistogramCell
     from serving.monitoring.serving_metrics import ServingMetrics
@@ -62,12 +62,30 @@ class RequestMetrics:
 
     def record_run(self, api: Api, model: str, seconds: float) -> None:
         """One run of a model for a request took so long."""
-        cell = self._runs.get((model, api))
-        if cell is None:
-            name = _RUNTIME_API.get(api.name, api.name)
-            cell = self._runs[model, api] = self._metrics.runtime_latency.cell(model, name, "TF1")
+        cell = self._runs.get((model, api)) or self._run(model, api)
         cell.add(seconds * _MICROS)
         self._graph_runs.increment()
+
+    def record_together(self, api: Api, model: str, began: Sequence[tuple[Any, float, float]], ran_at: float) -> None:
+        """The same for several that were run together and are answered now.
+
+        Args:
+          began: When each request began, and when it was ready to run, by time.perf_counter(), behind anything.
+          ran_at: When the run was over.
+        """
+        count = self._counts.get((model, Code.OK)) or self._count(model, Code.OK)
+        count.increment(len(began))
+        self._graph_runs.increment(len(began))
+        runs = self._runs.get((model, api)) or self._run(model, api)
+        runs.add_all([(ran_at - ready) * _MICROS for _, _, ready in began])
+        latency = self._latencies.get((model, api)) or self._latency(model, api)
+        now = time.perf_counter()
+        latency.add_all([(now - started) * _MICROS for _, started, _ in began])
+
+    def _run(self, model: str, api: Api) -> HistogramCell:
+        name = _RUNTIME_API.get(api.name, api.name)
+        cell = self._runs[model, api] = self._metrics.runtime_latency.cell(model, name, "TF1")
+        return cell
 
     def _count(self, model: str, code: Code) -> CounterCell:
         label = self._label(model)

@@ -42,6 +42,36 @@ def encode_predict_response(spec: ModelSpec, outputs: Mapping[str, Array], *, as
     return b"".join(parts)
 
 
+def encode_predict_responses(
+    spec: ModelSpec, outputs: Mapping[str, Array], count: int, *, as_tensor_content: bool = False
+) -> list[bytes]:
+    """What encode_predict_response gives for each of `count` equal shares of the outputs' rows, in their order."""
+    if count == 1:
+        return [encode_predict_response(spec, outputs, as_tensor_content=as_tensor_content)]
+    columns = [_shares(alias, outputs[alias], count, as_tensor_content) for alias in sorted(outputs)]
+    tail = _model_spec(spec)
+    if len(columns) == 1:
+        return [share + tail for share in columns[0]]
+    return [b"".join(shares) + tail for shares in zip(*columns, strict=True)]
+
+
+def _shares(alias: str, array: Array, count: int, as_tensor_content: bool) -> list[bytes]:  # noqa: FBT001
+    """One output of each; what is an array's own memory on the wire is cut out of it."""
+    rows = len(array) // count
+    field = BY_DTYPE.get(array.dtype) if _LITTLE_ENDIAN else None
+    if field is None or field.form is not Form.FIXED or not array.size:
+        shares = []
+        for at in range(0, rows * count, rows) if rows else [0] * count:
+            parts: list[bytes] = []
+            _append_output(parts, alias, array[at : at + rows], as_tensor_content)
+            shares.append(b"".join(parts))
+        return shares
+    size = array.nbytes // count
+    tag = _CONTENT if as_tensor_content else field.tag
+    head, values = _tensor_head(alias, field.number, (rows, *array.shape[1:]), tag, size), array.tobytes()
+    return [head + values[at : at + size] for at in range(0, len(values), size)]
+
+
 def _append_output(parts: list[bytes], alias: str, array: Array, as_tensor_content: bool) -> None:  # noqa: FBT001
     field = BY_DTYPE.get(array.dtype) if _LITTLE_ENDIAN else None
     if field is None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.errors import InvalidArgument, ServingError, Unknown
+from serving.errors import InvalidArgument, Unknown
 from serving.plane import merging
-from serving.plane.merging import MAX_REQUEST_BYTES, MAX_ROWS, MAX_RUN_BYTES, RowWiseCall, TickMerger, run_together
+from serving.plane.merging import MAX_REQUEST_BYTES, MAX_ROWS, MAX_RUN_BYTES, RowWiseCall, TickMerger
 from serving.plane.run_cost import RunCost
 
 
@@ -133,9 +133,11 @@ def test_any_exception_is_a_serving_error():
     def broken(_):
         raise RuntimeError("no")
 
-    (outcome,) = run_together(broken, [[np.ones((1, 1))]])
-    assert isinstance(outcome, Unknown)
-    assert "RuntimeError: no" == str(outcome)
+    tick = Tick()
+    tick.submit(RowWiseCall(broken), "it", np.ones((1, 1)))
+    ((_, _, error),) = tick.run()
+    assert isinstance(error, Unknown)
+    assert "RuntimeError: no" == str(error)
 
 
 def test_an_answer_that_has_no_row_for_each_row_is_not_taken_apart():
@@ -146,10 +148,13 @@ def test_an_answer_that_has_no_row_for_each_row_is_not_taken_apart():
         runs.append(len(arrays[0]))
         return [arrays[0].sum(keepdims=True), np.float32(3)]
 
-    outcomes = run_together(total, [[np.ones((1, 1))], [np.ones((1, 1))]])
+    tick, target = Tick(), target_for(total)
+    for number in range(2):
+        tick.submit(target, number, np.ones((1, 1)))
+    answers = tick.run()
 
     assert [2, 1, 1] == runs
-    assert [1.0, 1.0] == [float(outcome[0][0, 0]) for outcome in outcomes]
+    assert [1.0, 1.0] == [float(result[0][0, 0]) for _, result, _ in answers]
 
 
 def test_an_answer_that_cannot_be_given_does_not_keep_others_from_theirs(caplog):
@@ -219,6 +224,18 @@ def test_successful_runs_are_measured():
     assert target.cost.expected_s(1) is not None
 
 
+def test_without_merging_each_request_is_a_run_of_its_own():
+    """As --enable_request_merging=false says."""
+    tick, model = Tick(), Model()
+    tick.merger = TickMerger(tick.soon.append, merge=False)
+    target = target_for(model)
+    for number in range(3):
+        tick.submit(target, number, np.ones((1, 1)))
+
+    assert [0, 1, 2] == [name for name, _, _ in tick.run()]
+    assert [1, 1, 1] == model.runs
+
+
 def test_it_works_on_an_event_loop():
     """Two coroutines that ask in the same tick share a run."""
     model = Model()
@@ -258,9 +275,10 @@ def test_merging_never_changes_an_answer(shapes, guilty, max_rows):
 
     assert sorted(range(len(batches))) == sorted(name for name, _, _ in answers)
     for name, result, error in answers:
-        (alone,) = run_together(Model(), [[batches[name]]])
-        if isinstance(alone, ServingError):
-            assert alone.status() == error.status()
+        tick.submit(target_for(Model()), "alone", batches[name])
+        ((_, alone, failure),) = tick.run()
+        if failure is not None:
+            assert failure.status() == error.status()
         else:
             assert [array.tolist() for array in alone] == [array.tolist() for array in result]
             assert [array.dtype for array in alone] == [array.dtype for array in result]

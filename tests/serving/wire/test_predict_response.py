@@ -10,7 +10,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.model_spec import ModelSpec
 from serving.servables.tensor_proto import from_array
-from serving.wire.predict_response import encode_predict_response
+from serving.wire.predict_response import encode_predict_response, encode_predict_responses
 from serving.wire.tensor_fields import BY_DTYPE, Form
 
 SPEC = ModelSpec("mlp", 3, None, "serving_default")
@@ -54,6 +54,36 @@ arrays = npst.arrays(st.sampled_from(DTYPES), npst.array_shapes(min_dims=0, min_
 def test_any_answer_is_written_as_protobuf_writes_it(outputs, spec):
     """Every dtype and shape, several outputs, any name and version."""
     assert by_protobuf(spec, outputs) == encode_predict_response(spec, outputs)
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.dictionaries(st.text("abyz", min_size=1, max_size=2), st.sampled_from([*DTYPES, "O"]), min_size=1, max_size=3),
+    st.booleans(),
+    st.data(),
+)
+@settings(deadline=None)
+def test_shares_are_written_as_each_alone(count, rows, dtypes, as_content, data):
+    """Every dtype and number of rows, several outputs."""
+    outputs = {}
+    for alias, dtype in dtypes.items():
+        shape = (rows * count, *data.draw(npst.array_shapes(min_dims=0, min_side=0, max_dims=2, max_side=3)))
+        values = npst.arrays("u1" if dtype == "O" else dtype, shape)
+        outputs[alias] = data.draw(values)
+        if dtype == "O":
+            outputs[alias] = np.vectorize(lambda value: b"%d" % value, otypes=[object])(outputs[alias])
+    shares = encode_predict_responses(SPEC, outputs, count, as_tensor_content=as_content)
+
+    alone = [
+        encode_predict_response(
+            SPEC,
+            {alias: array[rows * at : rows * (at + 1)] for alias, array in outputs.items()},
+            as_tensor_content=as_content,
+        )
+        for at in range(count)
+    ]
+    assert alone == shares
 
 
 @pytest.mark.parametrize("size", [0, 1, 300, 2000])

@@ -1,0 +1,54 @@
+"""PredictLanes: requests that were seen before, but for their values, to the lanes where they are answered quickly."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from serving.plane.request_metrics import GRPC_PREDICT
+from serving.wire.request_pattern import RequestPattern, pattern_of
+
+if TYPE_CHECKING:
+    from serving.exchange import RpcCall
+    from serving.plane.data_plane import DataPlane
+    from serving.plane.lane import EncodeAll, Lane
+    from serving.wire.predict_request import PredictRequestView
+
+# Patterns that are kept, of them of the same length of message.
+_MAX_KEPT, _MAX_ALIKE = 256, 8
+# Larger requests are not quick.
+_MAX_BYTES = 1 << 20
+
+
+class PredictLanes:
+    """On the event loop's thread."""
+
+    def __init__(self, plane: DataPlane, encode: EncodeAll) -> None:
+        self._plane = plane
+        self._encode = encode
+        self._by_length: dict[int, list[tuple[RequestPattern, Lane]]] = {}
+
+    def take(self, call: RpcCall) -> bool:
+        """Answers it soon; False: it does not, as nothing like it was seen or it is not quick."""
+        message = call.message
+        known = self._by_length.get(len(message))
+        if known is not None:
+            for pattern, lane in known:
+                array = pattern.array(message)
+                if array is not None:
+                    return lane.submit(array, call, perf_counter())
+        return False
+
+    def learn(self, message: bytes, view: PredictRequestView) -> None:
+        """Remembers a request that was not known."""
+        pattern = pattern_of(message, view) if len(message) <= _MAX_BYTES else None
+        if pattern is None or view.spec is None:
+            return
+        lane = self._plane.lane(
+            view.spec, next(iter(view.inputs)), tuple(view.output_filter), self._encode, api=GRPC_PREDICT
+        )
+        if len(self._by_length) >= _MAX_KEPT:
+            self._by_length.clear()
+        alike = self._by_length.setdefault(len(message), [])
+        del alike[_MAX_ALIKE - 1 :]
+        alike.insert(0, (pattern, lane))
