@@ -40,9 +40,11 @@ class PredictLanes:
         return False
 
     def learn(self, message: bytes, view: PredictRequestView) -> None:
-        """Remembers a request that was not known."""
-        pattern = pattern_of(message, view) if len(message) <= _MAX_BYTES else None
-        if pattern is None or view.spec is None:
+        """Remembers what a request was that was read."""
+        if len(message) > _MAX_BYTES or view.spec is None or self._knows(message):
+            return
+        pattern = pattern_of(message, view)
+        if pattern is None:
             return
         lane = self._plane.lane(
             view.spec, next(iter(view.inputs)), tuple(view.output_filter), self._encode, api=GRPC_PREDICT
@@ -52,3 +54,7 @@ class PredictLanes:
         alike = self._by_length.setdefault(len(message), [])
         del alike[_MAX_ALIKE - 1 :]
         alike.insert(0, (pattern, lane))
+
+    def _knows(self, message: bytes) -> bool:
+        alike = self._by_length.get(len(message), ())
+        return any(pattern.array(message) is not None for pattern, _ in alike)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.plane.served_model import ServedModel
     from serving.servables.classify import Classifications
+    from serving.servables.signature import Signature
     from serving.server_core import ServerCore
 
 T = TypeVar("T")
@@ -102,9 +103,12 @@ class DataPlane:
         encode: EncodeAll,
         *,
         api: Api,
+        signature: Signature | None = None,
     ) -> Lane:
         """Where quick requests with this spec, this one input and this filter meet; to be kept, and asked first."""
-        return Lane(self._core.servable_handle, self._merger, self._requests, api, spec, alias, output_filter, encode)
+        return Lane(
+            self._core.servable_handle, self._merger, self._requests, api, spec, alias, output_filter, encode, signature
+        )
 
     def classify(
         self,

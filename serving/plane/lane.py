@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from serving.plane.predict_plan import PredictPlan
     from serving.plane.request_metrics import Api, RequestMetrics
     from serving.plane.served_model import Metadata, ServedModel
+    from serving.servables.signature import Signature
 
 Array = NDArray[Any]
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Lane:
     Args:
       find: A handle on the version that a spec means.
       alias: The input's.
+      signature: For which callers make their arrays; a version that has another answers none of them here. None: any.
     """
 
     def __init__(  # noqa: PLR0917 - made once
@@ -62,6 +64,7 @@ class Lane:
         alias: str,
         output_filter: tuple[str, ...],
         encode: EncodeAll,
+        signature: Signature | None = None,
     ) -> None:
         self.metrics = metrics
         self.api = api
@@ -72,6 +75,7 @@ class Lane:
         self._spec = spec
         self._alias = alias
         self._output_filter = output_filter
+        self.signature = signature
 
     def submit(self, array: Array, caller: Caller, started: float) -> bool:
         """Answers soon, as DataPlane.predict would; False: it does not, ask that.
@@ -91,12 +95,15 @@ class Lane:
         model: ServedModel = handle.servable
         exact = model.exact(self._spec)
         plan = model.plans.find(exact.signature_name, (self._alias,), self._output_filter)
-        if plan is None or plan.call is None:
+        if plan is None or plan.call is None or not self._is_made_for(model, exact.signature_name):
             handle.release()
             return None
         self.turn = LaneTurn(self, handle, exact, plan)
         self.merger.join(self.turn)
         return self.turn
+
+    def _is_made_for(self, model: ServedModel, name: str) -> bool:
+        return self.signature is None or self.signature is model.bundle.signatures.get(name)
 
 
 class LaneTurn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from serving.errors import Code, InvalidArgument, ServingError
@@ -20,6 +21,7 @@ from serving.rest.http_response import page
 from serving.rest.http_status import HTTP_STATUS
 from serving.rest.json_text import quoted
 from serving.rest.predict_body import PredictBody
+from serving.rest.predict_lanes import PredictLanes
 from serving.rest.request_body import gunzip, is_packed
 from serving.rest.routes import METADATA, STATUS, EmptyBody, Route, route, split_target
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from serving.exchange import Headers, HttpRequest
     from serving.plane.data_plane import DataPlane
     from serving.plane.model_job import Answer
+    from serving.plane.served_model import Metadata
     from serving.servables.classify import Classifications
     from serving.servables.signature import Signature
 
@@ -73,6 +76,7 @@ class HttpRestApiHandler:
         self._metrics_text = metrics_text
         self._metrics_path = metrics_path.encode()
         self._ready = ready
+        self.lanes = PredictLanes(plane)
 
     def __call__(self, request: HttpRequest, answer: Callable[[HttpResponse], None]) -> None:
         """Answers one request, at once or later."""
@@ -173,8 +177,13 @@ class _Call:
             if isinstance(step, ServingError):
                 raise step  # noqa: TRY301 - one place words errors
             step()
-        except Exception as error:  # noqa: BLE001
-            self._fail(failure(error), counted=False)
+        except Exception as raised:  # noqa: BLE001
+            error = failure(raised)
+            self._count(error.code)
+            if isinstance(error, EmptyBody):
+                self._answer(HttpResponse(HTTP_STATUS[error.code], self._handler.headers, b""))
+            else:
+                self.fail(error.code, error.message)
 
     # -- the calls
 
@@ -182,17 +191,24 @@ class _Call:
         self._api = REST_PREDICT
         document = self._document = PredictBody(self._body, self._handler.timeout_s)
         spec = ModelSpec(asked.model, asked.version, asked.label, document.signature_name)
-        return lambda: self._handler.plane.predict(
-            spec,
-            self._decode,
-            self._encode,
-            self._done,
-            api=self._api,
-            deadline=self._handler.deadline(),
-            size=document.size,
-            client=self._client,
-            inline=len(self._body) <= _MAX_INLINE_BYTES,
-        )
+        inline = len(self._body) <= _MAX_INLINE_BYTES
+
+        def begin() -> None:
+            if inline and self._handler.lanes.take(self._target, document, self):
+                return
+            self._handler.plane.predict(
+                spec,
+                partial(self._decode, spec, inline),
+                self._encode,
+                self._done,
+                api=self._api,
+                deadline=self._handler.deadline(),
+                size=document.size,
+                client=self._client,
+                inline=inline,
+            )
+
+        return begin
 
     def _infer(self, asked: Route) -> Callable[[], None]:
         """Classify or regress."""
@@ -225,13 +241,21 @@ class _Call:
 
     # -- what the data plane calls
 
-    def _decode(self, signature: Signature | None) -> tuple[Mapping[str, NDArray[Any]], Sequence[str]]:
+    def _decode(
+        self,
+        spec: ModelSpec,
+        inline: bool,  # noqa: FBT001
+        signature: Signature | None,
+    ) -> tuple[Mapping[str, NDArray[Any]], Sequence[str]]:
         assert self._document is not None
         if signature is None:
             raise InvalidArgument(
                 f'Serving signature name: "{self._signature_name()}" not found in signature def',
             )
-        return self._document.inputs({alias: info.dtype for alias, info in signature.inputs.items()}), ()
+        tensors = self._document.inputs({alias: info.dtype for alias, info in signature.inputs.items()})
+        if inline:
+            self._handler.lanes.learn(self._target, self._document, spec, signature)
+        return tensors, ()
 
     def _encode(self, _: ModelSpec, outputs: Mapping[str, NDArray[Any]]) -> bytes:
         assert self._document is not None
@@ -240,9 +264,18 @@ class _Call:
 
     def _done(self, answer: Answer | None, error: ServingError | None) -> None:
         if answer is not None:
-            self._answer(HttpResponse(200, (*self._handler.headers, *answer.metadata), answer.body))
+            self.reply(answer.body, answer.metadata)
         elif error is not None:
-            self._fail(error, counted=True)
+            self.fail(error.code, error.message)
+
+    def reply(self, body: bytes, metadata: Metadata) -> None:
+        """With the model's answer."""
+        self._answer(HttpResponse(200, (*self._handler.headers, *metadata), body))
+
+    def fail(self, code: Code, message: str) -> None:
+        """With an error that is counted already."""
+        body = _encoded(f'{{\n    "error": {quoted(message)}\n}}')
+        self._answer(HttpResponse(HTTP_STATUS[code], self._handler.headers, body))
 
     # -- the rest
 
@@ -250,12 +283,6 @@ class _Call:
         from serving.servables.signature import DEFAULT_SIGNATURE
 
         return (self._document.signature_name if self._document else "") or DEFAULT_SIGNATURE
-
-    def _fail(self, error: ServingError, *, counted: bool) -> None:
-        if not counted:
-            self._count(error.code)
-        body = b"" if isinstance(error, EmptyBody) else _encoded(f'{{\n    "error": {quoted(error.message)}\n}}')
-        self._answer(HttpResponse(HTTP_STATUS[error.code], self._handler.headers, body))
 
     def _count(self, code: Code) -> None:
         self._handler.plane.count(self._api, self._model, code, self._started)

@@ -37,27 +37,49 @@ _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 def predictions(tensors: Mapping[str, Array]) -> str:
     """The row form, `{"predictions": [...]}`: the tensors cut along dimension 0. Raises InvalidArgument."""
-    rows = _batch_size(tensors)
+    (text,) = predictions_together(tensors, 1)
+    return text
+
+
+def predictions_together(tensors: Mapping[str, Array], count: int) -> list[str]:
+    """The row form of each of `count` equal shares of the rows. Raises InvalidArgument."""
+    step = _batch_size(tensors) // count
     if len(tensors) == 1:
         ((alias, tensor),) = tensors.items()
-        texts = _row_texts(alias, tensor, 2)
-        return f'{{\n    "predictions": [{", ".join(texts)}\n    ]\n}}' if rows else _NO_PREDICTIONS
-    columns = {alias: _row_texts(alias, tensor, 3) for alias, tensor in sorted(tensors.items())}
-    if not rows:
-        return _NO_PREDICTIONS
-    objects = (_object({alias: column[row] for alias, column in columns.items()}, 2) for row in range(rows))
-    body = ",".join(f"\n{_INDENT * 2}{text}" for text in objects)
-    return f'{{\n    "predictions": [{body}\n    ]\n}}'
+        rows, comma = _row_texts(alias, tensor, 2), ", "
+    else:
+        columns = {alias: _row_texts(alias, tensor, 3) for alias, tensor in sorted(tensors.items())}
+        rows = [f"\n{_INDENT * 2}{_object(dict(zip(columns, row)), 2)}" for row in zip(*columns.values())]  # noqa: B905
+        comma = ","
+    if not step:
+        return [_NO_PREDICTIONS] * count
+    shares = [comma.join(rows[at : at + step]) for at in range(0, step * count, step)]
+    return [f'{{\n    "predictions": [{share}\n    ]\n}}' for share in shares]
 
 
 def outputs(tensors: Mapping[str, Array]) -> str:
     """The column form, `{"outputs": ...}`: one tensor, or an object of several. Raises InvalidArgument."""
     around = 1 if len(tensors) == 1 else 2
-    texts = {
-        alias: _lines(_values(alias, tensor, around + tensor.ndim), tensor.shape, around)
-        for alias, tensor in sorted(tensors.items())
-    }
-    body = next(iter(texts.values())) if len(tensors) == 1 else _object(texts, 1)
+    values = {alias: _values(alias, tensor, around + tensor.ndim) for alias, tensor in sorted(tensors.items())}
+    return _outputs({alias: _lines(values[alias], tensors[alias].shape, around) for alias in values})
+
+
+def outputs_together(tensors: Mapping[str, Array], count: int) -> list[str]:
+    """The column form of each of `count` equal shares of the rows, of which there are some. Raises InvalidArgument."""
+    if count == 1:
+        return [outputs(tensors)]
+    around = 1 if len(tensors) == 1 else 2
+    shares: list[dict[str, str]] = [{} for _ in range(count)]
+    for alias, tensor in sorted(tensors.items()):
+        values = _values(alias, tensor, around + tensor.ndim)
+        shape, size = (len(tensor) // count, *tensor.shape[1:]), len(values) // count
+        for index, texts in enumerate(shares):
+            texts[alias] = _lines(values[index * size : (index + 1) * size], shape, around)
+    return [_outputs(texts) for texts in shares]
+
+
+def _outputs(texts: Mapping[str, str]) -> str:
+    body = next(iter(texts.values())) if len(texts) == 1 else _object(texts, 1)
     return f'{{\n    "outputs": {body}\n}}'
 
 

@@ -15,7 +15,9 @@ from serving.rest.tensor_json import (
     float_text,
     float_texts,
     outputs,
+    outputs_together,
     predictions,
+    predictions_together,
     regression_results,
 )
 
@@ -123,6 +125,25 @@ def test_what_the_row_form_cannot_carry(tensors, expected):
         predictions(tensors)
 
     assert expected == str(refused.value)
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.dictionaries(st.sampled_from(["a", "b", "c_bytes"]), st.sampled_from(["f4", "f8", "i4", "?"]), min_size=1),
+    st.data(),
+)
+def test_shares_are_written_as_each_alone(count, rows, dtypes, data):
+    """Both forms, one output and several, of any shape."""
+    tensors = {}
+    for alias, dtype in dtypes.items():
+        shape = data.draw(npst.array_shapes(min_dims=0, min_side=0, max_dims=2, max_side=3))
+        tensors[alias] = data.draw(npst.arrays(dtype, (rows * count, *shape)))
+    alone = [{alias: tensor[rows * at : rows * (at + 1)] for alias, tensor in tensors.items()} for at in range(count)]
+
+    assert list(map(predictions, alone)) == predictions_together(tensors, count)
+    if rows:
+        assert list(map(outputs, alone)) == outputs_together(tensors, count)
 
 
 def test_classifications():
