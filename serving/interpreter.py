@@ -8,6 +8,9 @@ import sys
 # When a thread runs Python code for long, as one that analyses a graph does, the event loop waits this long for its
 # turn each time it wakes up: 0.7 ms measured, where Python's own 5 ms let it wait 5.3 ms.
 SWITCH_INTERVAL_S = 5e-4
+# Python looks for garbage after 700 objects, which is every other tick under load: a tenth of the time of gRPC
+# requests, in which nothing was found, as what a request leaves is not cyclic. To look at 5,000 takes 0.3 ms.
+YOUNG_OBJECTS = 5000
 
 
 def settle() -> None:
@@ -19,3 +22,4 @@ def settle() -> None:
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)

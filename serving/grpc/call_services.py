@@ -34,16 +34,21 @@ class CallServices:
         self.budget = budget
         self.deadlines = Deadlines()
         self._trailers: dict[Headers, bytes] = {}
+        self._last_trailers: tuple[Headers | None, bytes] = None, b""
         self._failures: dict[tuple[Code, str, Headers], bytes] = {}
 
     def trailer_block(self, metadata: Headers) -> bytes:
         """The trailers of an answer that is OK."""
+        last = self._last_trailers
+        if metadata is last[0]:  # those of a version are one object
+            return last[1]
         metadata = tuple(metadata)
         block = self._trailers.get(metadata)
         if block is None:
             if len(self._trailers) >= _MAX_KEPT:
                 self._trailers.clear()
             block = self._trailers[metadata] = status_block(Code.OK, "", metadata, headers=False)
+        self._last_trailers = metadata, block
         return block
 
     def failure_block(self, code: Code, message: str, metadata: Headers) -> bytes:

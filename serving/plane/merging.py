@@ -128,7 +128,8 @@ class TickMerger:
     def _portions(self, target: RowWiseCall, requests: list[Request]) -> list[list[Request]]:
         if len(requests) == 1 or not self._merge:
             return [[request] for request in requests]
-        return _portions(requests, min(target.cost.quick_rows(), MAX_ROWS))
+        most = min(target.cost.quick_rows(), MAX_ROWS)
+        return [requests] if _are_small(requests, most) else _portions(requests, most)
 
 
 class _Alone:
@@ -151,12 +152,12 @@ def _run(target: RowWiseCall, requests: list[Request]) -> None:
     started = thread_time() if target.cost.is_due() else None
     rows = [request[0][0].shape[0] for request in requests]
     whole = _try_merged(target.call, requests, sum(rows)) if len(requests) > 1 else None
-    alone = [] if whole else [_run_alone(target.call, arrays) for arrays, _, _ in requests]
+    alone = [] if whole is not None else [_run_alone(target.call, arrays) for arrays, _, _ in requests]
     if started is not None and not (alone and isinstance(alone[0], ServingError)):
         target.cost.record(sum(rows), thread_time() - started)
     if target.ran is not None:
         target.ran(rows)
-    if whole:
+    if whole is not None:
         _answer_together(requests, rows, whole)
         return
     for request, outcome in zip(requests, alone, strict=True):
@@ -185,13 +186,21 @@ def _try_merged(call: Call, requests: Sequence[Request], rows: int) -> list[Arra
 def _answer_together(requests: list[Request], rows: list[int], whole: list[Array]) -> None:
     """One asker takes all of his at once."""
     asker = requests[0][1]
-    if all(request[1] is asker for request in requests):
+    if len({request[1] for request in requests}) == 1:
         _tell(lambda: asker.ran(requests, whole))
         return
     end = 0
     for request, count in zip(requests, rows, strict=True):
         start, end = end, end + count
         _answer(request, [output[start:end] for output in whole])
+
+
+def _are_small(requests: list[Request], max_rows: int) -> bool:
+    """Whether they are surely one portion: as many of the longest, whose rows are of the same size, would be."""
+    rows = [request[0][0].shape[0] for request in requests]
+    longest, count = max(rows), len(rows)
+    size = sum([array.nbytes for array in requests[rows.index(longest)][0]])
+    return longest * count <= max_rows and size * count <= MAX_RUN_BYTES and size <= MAX_REQUEST_BYTES
 
 
 def _portions(requests: list[Request], max_rows: int) -> list[list[Request]]:

@@ -10,6 +10,7 @@ old = len(gc.get_objects())
 interpreter.settle()
 assert len(gc.get_objects()) < old / 10, len(gc.get_objects())
 assert gc.get_freeze_count() >= old / 2
+assert gc.get_threshold()[0] > 700
 assert sys.getswitchinterval() < 1e-3
 """
 
