@@ -31,7 +31,7 @@ _MAX_TOGETHER = 4096
 # Digits that a float32 needs at most, and that are tried first.
 _DIGITS, _FEW_DIGITS = 9, 6
 # More than half the distance between two float32, relative and for subnormal ones.
-_STEP, _LEAST_STEP = 2.0**-22, 1e-44
+_STEP, _LEAST_STEP = 1.1 * 2.0**-24, 1e-44
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -118,19 +118,16 @@ def float_texts(values: Array) -> list[str]:
     if values.size > _MAX_TOGETHER:
         pieces = (values[start : start + _MAX_TOGETHER] for start in range(0, values.size, _MAX_TOGETHER))
         return [text for piece in pieces for text in float_texts(piece)]
-    long = _surely_long(values)
-    together = values[long].tolist()
-    texts = ("%.9g " * len(together) % tuple(together)).split()
-    if len(texts) == values.size:
-        return texts
-    merged = np.empty(values.size, dtype=object)
-    merged[long] = texts
-    merged[~long] = list(map(float_text, values[~long].tolist()))
-    return list(merged)
+    numbers = values.tolist()
+    texts = ("%.9g " * len(numbers) % tuple(numbers)).split()
+    unsure = np.flatnonzero(~_surely_long(values)).tolist()
+    for index in unsure:
+        texts[index] = float_text(numbers[index])
+    return texts
 
 
 def _surely_long(values: Array) -> NDArray[np.bool_]:
-    """Which of many float32 are no integers, and differ from their 6 digits by more than twice the least step.
+    """Which of many float32 are no integers, and differ from their 6 digits by more than half a step.
 
     Zero, NaN and infinities come out as NaN, so not.
     """
