@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """As asyncio.run."""
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
+    (_uvloop() or asyncio).run(main)
 
 
 def new() -> asyncio.AbstractEventLoop:
     """A loop for its caller to run, and to close."""
+    loop: asyncio.AbstractEventLoop = (_uvloop() or asyncio).new_event_loop()
+    return loop
+
+
+def _uvloop() -> Any:
+    """None: there is none for Windows."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+        return None
+    return uvloop
