@@ -72,10 +72,8 @@ class GrpcTransport:
                 await self._server.listen_unix(unix_path)
                 log.info("Running gRPC ModelServer at unix:%s ...", unix_path)
         except OSError as error:
-            # Upstream's message says neither.
-            log.error("gRPC cannot listen on %s: %s", unix_path or f"port {port}", error.strerror or error)  # noqa: TRY400
             await self._server.stop(0)
-            raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
+            raise cannot_listen(error, port, unix_path) from None
 
     async def serve(self, sockets: Iterable[socket.socket]) -> None:
         """Takes connections from sockets that are bound, instead of `start`."""
@@ -90,3 +88,9 @@ class GrpcTransport:
     def flush(self) -> None:
         """Writes the answers given so far in this turn of the loop now rather than at its end."""
         self._server.flush()
+
+
+def cannot_listen(error: OSError, port: int, unix_path: str | None) -> InvalidArgument:
+    """Upstream's error; why and where, which it does not say, is logged."""
+    log.error("gRPC cannot listen on %s: %s", unix_path or f"port {port}", error.strerror or error)
+    return InvalidArgument("Failed to BuildAndStart gRPC server")

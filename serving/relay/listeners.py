@@ -9,7 +9,7 @@ import socket
 import stat
 from dataclasses import dataclass, field
 
-from serving.errors import InvalidArgument
+from serving.grpc.grpc_transport import cannot_listen
 from serving.http2.server import tcp_socket
 from serving.rest.http_transport import listening_socket
 
@@ -67,9 +67,7 @@ def _open_grpc(opened: list[Listeners], host: str | None, port: int, unix_path: 
                 each.grpc.append(shared)
             log.info("Running gRPC ModelServer at unix:%s ...", unix_path)
     except OSError as error:
-        # Upstream's message says neither.
-        log.error("gRPC cannot listen on %s: %s", unix_path or f"port {port}", error.strerror or error)  # noqa: TRY400
-        raise InvalidArgument("Failed to BuildAndStart gRPC server") from None
+        raise cannot_listen(error, port, unix_path) from None
 
 
 def _open_rest(opened: list[Listeners], host: str | None, port: int) -> None:
