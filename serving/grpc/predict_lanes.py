@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 # Patterns that are kept, of them of the same length of message.
 _MAX_KEPT, _MAX_ALIKE = 256, 8
-# Larger requests are not quick.
-_MAX_BYTES = 1 << 20
 
 
 class PredictLanes:
@@ -41,7 +39,7 @@ class PredictLanes:
 
     def learn(self, message: bytes, view: PredictRequestView) -> None:
         """Remembers what a request was that was read."""
-        if len(message) > _MAX_BYTES or view.spec is None or self._knows(message):
+        if view.spec is None or self._knows(message):
             return
         pattern = pattern_of(message, view)
         if pattern is None:

@@ -44,6 +44,8 @@ HEALTH = "/grpc.health.v1.Health/"
 # What upstream's health service answers for: the server as a whole, and its services by their short names.
 HEALTHY = {"", "ModelService", "PredictionService"}
 MAX_SERVICE_NAME_BYTES = 200
+# The tensors of larger requests are decoded on a thread, so that nobody else waits for it.
+_MAX_INLINE_BYTES = 1 << 20
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 
 
@@ -57,18 +59,21 @@ class PredictionService:
 
     def predict(self, call: RpcCall) -> None:
         """Runs a signature on the request's tensors."""
-        if self._lanes.take(call):
+        inline = len(call.message) <= _MAX_INLINE_BYTES
+        if inline and self._lanes.take(call):
             return
         view = read_predict_request(call.message)
         if view.spec is None:
             raise InvalidArgument("Missing ModelSpec")
-        self._lanes.learn(call.message, view)
+        if inline:
+            self._lanes.learn(call.message, view)
         self._plane.predict(
             view.spec,
             lambda _: (view.inputs, view.output_filter),
             self._encode_predict,
             answering(call),
             api=GRPC_PREDICT,
+            inline=inline,
             **limits(call),
         )
 
@@ -76,13 +81,13 @@ class PredictionService:
         """Classifies the request's tf.Examples."""
         request = parsed(classification_pb2.ClassificationRequest, call)
         spec, examples = model_spec(request), serialized_examples(request.input)
-        self._plane.classify(spec, examples, _classification, answering(call), api=GRPC_CLASSIFY, **limits(call))
+        self._plane.infer(spec, examples, _classification, answering(call), api=GRPC_CLASSIFY, **limits(call))
 
     def regress(self, call: RpcCall) -> None:
         """A number for each of the request's tf.Examples."""
         request = parsed(regression_pb2.RegressionRequest, call)
         spec, examples = model_spec(request), serialized_examples(request.input)
-        self._plane.regress(spec, examples, _regression, answering(call), api=GRPC_REGRESS, **limits(call))
+        self._plane.infer(spec, examples, _regression, answering(call), api=GRPC_REGRESS, **limits(call))
 
     def multi_inference(self, call: RpcCall) -> None:
         """Several signatures of one model on the same tf.Examples."""

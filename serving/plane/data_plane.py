@@ -1,4 +1,4 @@
-"""DataPlane: predict, classify, regress, metadata, status and reload on a ModelSpec. Knows no transport.
+"""DataPlane: predict, infer (classify, regress), metadata, status and reload on a ModelSpec. Knows no transport.
 
 Its methods are called on the event loop's thread and never block it: the answer comes by `done(answer, error)`, on the
 same thread, at once or later, with exactly one of the two.
@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from serving.config.model_config import model_server_config
 from serving.errors import Code, NotFound, ServingError
@@ -20,7 +20,7 @@ from serving.plane.loop_inbox import LoopInbox
 from serving.plane.merging import TickMerger
 from serving.plane.model_job import Answer, Done, ModelJob, Work, failure
 from serving.plane.predict_job import Decode, Encode, PredictJob, Runs
-from serving.plane.request_metrics import Api, RequestMetrics
+from serving.plane.request_metrics import GRPC_CLASSIFY, REST_CLASSIFY, Api, RequestMetrics
 
 if TYPE_CHECKING:
     from serving.core.servable_state import ServableState
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
     from serving.model_spec import ModelSpec
     from serving.monitoring.serving_metrics import ServingMetrics
     from serving.plane.served_model import ServedModel
-    from serving.servables.classify import Classifications
     from serving.servables.signature import Signature
     from serving.server_core import ServerCore
 
-T = TypeVar("T")
 Reloaded = Callable[["Mapping[str, int] | None", "ServingError | None"], None]
 
 
@@ -77,7 +75,7 @@ class DataPlane:
         deadline: float | None = None,
         size: int = 0,
         client: Client | None = None,
-        inline: bool = True,
+        inline: bool,
     ) -> None:
         """Runs a signature on tensors; `decode` gives the request's, for the signature, on any thread.
 
@@ -110,11 +108,11 @@ class DataPlane:
             self._core.servable_handle, self._merger, self._requests, api, spec, alias, output_filter, encode, signature
         )
 
-    def classify(
+    def infer(
         self,
         spec: ModelSpec,
         examples: Sequence[bytes],
-        encode: Callable[[ModelSpec, Classifications], bytes],
+        encode: Callable[[ModelSpec, Any], bytes],
         done: Done,
         *,
         api: Api,
@@ -122,27 +120,16 @@ class DataPlane:
         size: int = 0,
         client: Client | None = None,
     ) -> None:
-        """Classifies serialized tf.Examples; see run_classify."""
-        from serving.servables.classify import run_classify
+        """Classifies or regresses serialized tf.Examples, as `api` says; see run_classify, run_regress."""
+        run, check = _inference(api), self._options.enable_signature_method_name_check
 
-        self._examples(run_classify, spec, examples, encode, done, api=api, deadline=deadline, size=size, client=client)
+        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
+            started = time.perf_counter()
+            results = run(model.bundle, exact.signature_name, examples, timeout_s=left_s, check_method_name=check)
+            self._requests.record_run(api, exact.name, time.perf_counter() - started)
+            return encode(exact, results)
 
-    def regress(
-        self,
-        spec: ModelSpec,
-        examples: Sequence[bytes],
-        encode: Callable[[ModelSpec, Sequence[float]], bytes],
-        done: Done,
-        *,
-        api: Api,
-        deadline: float | None = None,
-        size: int = 0,
-        client: Client | None = None,
-    ) -> None:
-        """Regresses serialized tf.Examples; see run_regress."""
-        from serving.servables.regress import run_regress
-
-        self._examples(run_regress, spec, examples, encode, done, api=api, deadline=deadline, size=size, client=client)
+        self._run(spec, work, done, api=api, deadline=deadline, size=size, client=client)
 
     def multi_inference(
         self,
@@ -209,29 +196,6 @@ class DataPlane:
         """Counts a request that did not come to any of the above; `started` by time.perf_counter()."""
         self._requests.record(api, model, code, started)
 
-    def _examples(
-        self,
-        run: Callable[..., T],
-        spec: ModelSpec,
-        examples: Sequence[bytes],
-        encode: Callable[[ModelSpec, T], bytes],
-        done: Done,
-        *,
-        api: Api,
-        deadline: float | None,
-        size: int,
-        client: Client | None,
-    ) -> None:
-        check = self._options.enable_signature_method_name_check
-
-        def work(model: ServedModel, exact: ModelSpec, left_s: float | None) -> bytes:
-            started = time.perf_counter()
-            results = run(model.bundle, exact.signature_name, examples, timeout_s=left_s, check_method_name=check)
-            self._requests.record_run(api, exact.name, time.perf_counter() - started)
-            return encode(exact, results)
-
-        self._run(spec, work, done, api=api, deadline=deadline, size=size, client=client)
-
     def _run(
         self,
         spec: ModelSpec,
@@ -273,3 +237,10 @@ class DataPlane:
     def _loop_inbox(self) -> LoopInbox:
         assert self._inbox is not None, "start() comes first"
         return self._inbox
+
+
+def _inference(api: Api) -> Callable[..., Any]:
+    from serving.servables.classify import run_classify
+    from serving.servables.regress import run_regress
+
+    return run_classify if api in {GRPC_CLASSIFY, REST_CLASSIFY} else run_regress

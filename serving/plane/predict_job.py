@@ -31,8 +31,6 @@ Array = NDArray[Any]
 # or return anything, and the job says it.
 Decode = Callable[["Signature | None"], tuple[Mapping[str, Array], Sequence[str]]]
 Encode = Callable[["ModelSpec", Mapping[str, Array]], bytes]
-# Larger requests are decoded on a thread, so that nobody else waits for it.
-MAX_INLINE_BYTES = 1 << 20
 
 
 class Runs:
@@ -88,7 +86,7 @@ class PredictJob:
         """Runs it here if that is quick, else elsewhere; not here if not `inline`."""
         self._done = done
         try:
-            if inline and size <= MAX_INLINE_BYTES and self._start_inline(deadline, client):
+            if inline and self._start_inline(deadline, client):
                 return
         except Exception as error:  # noqa: BLE001 - it is this request's answer
             self._handle.release()

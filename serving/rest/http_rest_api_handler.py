@@ -212,7 +212,8 @@ class _Call:
 
     def _infer(self, asked: Route) -> Callable[[], None]:
         """Classify or regress."""
-        self._api = REST_CLASSIFY if asked.verb == "classify" else REST_REGRESS
+        classify = asked.verb == "classify"
+        self._api, encode = (REST_CLASSIFY, _classifications) if classify else (REST_REGRESS, _regressions)
         document = exact_body(self._body, self._handler.timeout_s)
         spec = ModelSpec(asked.model, asked.version, asked.label, document.signature_name)
         examples = document.examples()
@@ -220,10 +221,7 @@ class _Call:
 
         def begin() -> None:
             limits: Any = {"deadline": self._handler.deadline(), "size": size, "client": self._client}
-            if asked.verb == "classify":
-                plane.classify(spec, examples, _classifications, self._done, api=api, **limits)
-            else:
-                plane.regress(spec, examples, _regressions, self._done, api=api, **limits)
+            plane.infer(spec, examples, encode, self._done, api=api, **limits)
 
         return begin
 

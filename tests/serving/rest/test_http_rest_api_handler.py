@@ -49,15 +49,11 @@ class Plane:
         """One that nobody goes."""
         return SimpleNamespace(submit=lambda *_: False, signature=signature)
 
-    def classify(self, spec, examples, encode, done, *, api, deadline, size, **_):
-        """One class for each example."""
+    def infer(self, spec, examples, encode, done, *, api, deadline, size, **_):
+        """One class, or one number, for each example."""
         self.calls.append((spec, api.name, deadline, size))
-        done(Answer(encode(spec, [[("a", 0.5)]] * len(examples)), spec, METADATA), None)
-
-    def regress(self, spec, examples, encode, done, *, api, deadline, size, **_):
-        """One number for each example."""
-        self.calls.append((spec, api.name, deadline, size))
-        done(Answer(encode(spec, [0.5] * len(examples)), spec, METADATA), None)
+        result = [("a", 0.5)] if api.name == "classify" else 0.5
+        done(Answer(encode(spec, [result] * len(examples)), spec, METADATA), None)
 
     def status(self, spec):
         """One version."""
