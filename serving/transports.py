@@ -106,7 +106,9 @@ class Transports:
         from serving.grpc.grpc_transport import GrpcTransport
 
         ssl_context = ssl_config.ssl_context() if ssl_config else None
-        return GrpcTransport(lookup, budget=self._budget, ssl_context=ssl_context, arguments=self._channel_arguments())
+        own = GrpcTransport(lookup, budget=self._budget, ssl_context=ssl_context, arguments=self._channel_arguments())
+        self._plane.around_answers(own.hold, own.flush)
+        return own
 
     def _channel_arguments(self) -> TransportArguments:
         from serving.grpc.channel_arguments import transport_arguments, unknown_arguments

@@ -85,6 +85,10 @@ class GrpcTransport:
         await self._server.stop(grace_s)
         self._services.deadlines.close()
 
+    def hold(self) -> None:
+        """Has the answers that are given from now on wait for `flush`, which must follow in this turn of the loop."""
+        self._server.hold()
+
     def flush(self) -> None:
         """Writes the answers given so far in this turn of the loop now rather than at its end."""
         self._server.flush()

@@ -109,9 +109,6 @@ class GrpcioTransport:
         """Takes no new calls; waits at most `grace_s` seconds for those in flight."""
         await self._server.stop(grace_s)
 
-    def flush(self) -> None:
-        """Nothing: gRPC core writes by itself."""
-
     def _open(self, address: str) -> int:
         log.info("Running gRPC ModelServer at %s ...", address)
         if self._ssl_config is None:

@@ -44,6 +44,7 @@ class Http2Server:
         self._unix_path: str | None = None
         self._listeners: list[asyncio.Server] = []
         self._to_flush: list[Http2Protocol] = []
+        self._is_held = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._check_handle: asyncio.TimerHandle | None = None
 
@@ -88,12 +89,17 @@ class Http2Server:
 
     def flush_soon(self, protocol: Http2Protocol) -> None:
         """Writes what a connection has to say at the end of this turn of the loop."""
-        if not self._to_flush and self._loop is not None:
+        if not self._to_flush and not self._is_held and self._loop is not None:
             self._loop.call_soon(self.flush)
         self._to_flush.append(protocol)
 
+    def hold(self) -> None:
+        """Has what connections have to say from now on wait for `flush`, which must follow in this turn of the loop."""
+        self._is_held = True
+
     def flush(self) -> None:
         """Writes what all connections have to say, now."""
+        self._is_held = False
         waiting, self._to_flush = self._to_flush, []
         for protocol in waiting:
             protocol.flush()

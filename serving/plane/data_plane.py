@@ -64,6 +64,10 @@ class DataPlane:
         self._inbox = LoopInbox(loop)
         self._merger = TickMerger(loop.call_soon, merge=self._options.enable_request_merging)
 
+    def around_answers(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        """Calls these before and after the answers of a tick, so that they can be written together and at once."""
+        self._merger.before, self._merger.after = before, after
+
     def predict(
         self,
         spec: ModelSpec,

@@ -85,6 +85,9 @@ class TickMerger:
         self._is_due = False
         self._groups: dict[tuple[Any, ...], list[Request]] = {}
         self._turns: list[Turn] = []
+        # Called before a tick's answers are given, and when all have been.
+        self.before: Callable[[], None] = _nothing
+        self.after: Callable[[], None] = _nothing
 
     def submit(self, target: RowWiseCall, arrays: list[Array], done: Done) -> None:
         """Runs soon, together with what else is submitted in this tick; answers in the order of submission.
@@ -119,17 +122,25 @@ class TickMerger:
         groups, turns, self._groups, self._turns, self._is_due = self._groups, self._turns, {}, [], False
         for turn in turns:
             turn.begin()
-        for (target, *_), requests in groups.items():
-            for together in self._portions(target, requests):
-                _run(target, together)
-        for turn in turns:
-            turn.end()
+        self.before()
+        try:
+            for (target, *_), requests in groups.items():
+                for together in self._portions(target, requests):
+                    _run(target, together)
+        finally:
+            self.after()
+            for turn in turns:
+                turn.end()
 
     def _portions(self, target: RowWiseCall, requests: list[Request]) -> list[list[Request]]:
         if len(requests) == 1 or not self._merge:
             return [[request] for request in requests]
         most = min(target.cost.quick_rows(), MAX_ROWS)
         return [requests] if _are_small(requests, most) else _portions(requests, most)
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Alone:

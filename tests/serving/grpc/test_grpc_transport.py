@@ -54,6 +54,28 @@ def test_messages_of_any_size_come_back(any_server, size):
     assert message[:size] == ask(any_server, "Echo", message[:size])
 
 
+def test_answers_given_together_are_written_together():
+    """Nothing is written before the flush, and nothing is lost when it comes."""
+
+    async def run():
+        arrived = asyncio.Queue()
+        transport = GrpcTransport({ECHO: arrived.put_nowait}.get)
+        await transport.start("127.0.0.1", 0)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{transport.port}") as channel:
+            calls = [channel.unary_unary(ECHO)(b"%d" % number) for number in range(3)]
+            tasks = [asyncio.ensure_future(call) for call in calls]
+            waiting = [await arrived.get() for _ in calls]
+            transport.hold()
+            for call in waiting:
+                call.reply(call.message)
+            transport.flush()
+            written = await asyncio.gather(*tasks)
+        await transport.stop(1)
+        return written
+
+    assert [b"0", b"1", b"2"] == asyncio.run(asyncio.wait_for(run(), 30))
+
+
 @pytest.mark.parametrize("code", range(1, 17))
 def test_every_code_arrives_with_its_text_and_metadata(any_server, code):
     """Text that is not ASCII, and none, too."""

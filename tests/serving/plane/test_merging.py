@@ -236,6 +236,23 @@ def test_without_merging_each_request_is_a_run_of_its_own():
     assert [1, 1, 1] == model.runs
 
 
+def test_the_answers_of_a_tick_are_bracketed():
+    """So that they can be written together, whatever happens between."""
+    tick, said = Tick(), []
+    tick.merger.before, tick.merger.after = lambda: said.append("before"), lambda: said.append("after")
+    target = target_for(Model())
+    for _ in range(2):
+        tick.merger.submit(target, [np.ones((1, 1))], lambda *_: said.append("answer"))
+    tick.run()
+    assert ["before", "answer", "answer", "after"] == said
+
+    said.clear()
+    tick.submit(RowWiseCall(Model(), ran=lambda _: 1 / 0), "lost", np.ones((1, 1)))
+    with pytest.raises(ZeroDivisionError):
+        tick.run()
+    assert ["before", "after"] == said
+
+
 def test_it_works_on_an_event_loop():
     """Two coroutines that ask in the same tick share a run."""
     model = Model()
