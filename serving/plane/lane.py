@@ -173,7 +173,10 @@ class LaneTurn:
         caller.fail(error.code, error.message)
 
     def _bodies(self, requests: Sequence[Request], outputs: Mapping[str, Array]) -> Sequence[bytes]:
-        encode, rows = self._lane.encode, [request[0][0].shape[0] for request in requests]
+        encode = self._lane.encode
+        if len(requests) == 1:
+            return encode(self._spec, outputs, 1)
+        rows = [request[0][0].shape[0] for request in requests]
         if len(set(rows)) == 1:
             return encode(self._spec, outputs, len(rows))
         bodies: list[bytes] = []

@@ -195,10 +195,13 @@ def _try_merged(call: Call, requests: Sequence[Request], rows: int) -> list[Arra
 
 
 def _answer_together(requests: list[Request], rows: list[int], whole: list[Array]) -> None:
-    """One asker takes all of his at once."""
+    """One asker takes all of his at once; other groups must not lose their answers by it."""
     asker = requests[0][1]
     if len({request[1] for request in requests}) == 1:
-        _tell(lambda: asker.ran(requests, whole))
+        try:
+            asker.ran(requests, whole)
+        except Exception:
+            log.exception("answers could not be given")
         return
     end = 0
     for request, count in zip(requests, rows, strict=True):
@@ -231,15 +234,11 @@ def _portions(requests: list[Request], max_rows: int) -> list[list[Request]]:
 
 
 def _answer(request: Request, outcome: list[Array] | ServingError) -> None:
-    if isinstance(outcome, ServingError):
-        _tell(lambda: request[1].failed(request, outcome))
-    else:
-        _tell(lambda: request[1].ran([request], outcome))
-
-
-def _tell(answer: Callable[[], None]) -> None:
     """A request that cannot be answered must not keep the others from their answers."""
     try:
-        answer()
+        if isinstance(outcome, ServingError):
+            request[1].failed(request, outcome)
+        else:
+            request[1].ran([request], outcome)
     except Exception:
         log.exception("an answer could not be given")
