@@ -2,6 +2,7 @@
 
 Run in a pod of the training image: `python - MODEL HOST ROWS SECONDS:RATE[,SECONDS:RATE...]`. Each rate is in requests
 a second, half by REST and half by gRPC, with one client for every CLIENT_RATE of it; a line of JSON for each request.
+The first rate ends early when the file NEXT is there.
 A client keeps its connections for LIFE_S: a Service spreads connections, so kept for ever they would never reach a
 server that came later. Nobody asks twice for the same.
 """
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import httpx
@@ -25,6 +27,7 @@ TIMEOUT_S = 5.0
 LIFE_S = 10.0
 CLIENT_RATE = 4.0
 AT_ONCE = 500
+NEXT = Path("/tmp/next")  # noqa: S108 - in the pod
 TLS = ssl.create_default_context()  # unused, and slow to make for each client
 OWN = [("grpc.use_local_subchannel_pool", 1)]  # else all channels of a process share one connection
 
@@ -115,16 +118,23 @@ def ask(api, question, client, meant, phase):
 def main(model, host, rows, phases):
     """Every phase after the other."""
     question, crowd = Question(model, rows), Crowd(host)
-    begun = time.time()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for phase, (seconds, rate) in enumerate(phases):
             clients = max(1, round(rate / CLIENT_RATE))
-            for number in range(int(seconds * rate)):
-                meant = begun + number / rate
-                time.sleep(max(0.0, meant - time.time()))
+            for number, meant in enumerate(times(seconds, rate, until_told=phase == 0)):
                 api = ("rest", "grpc")[number % 2]
                 pool.submit(ask, api, question, crowd.client(number // 2 % clients), meant, phase)
-            begun += seconds
+
+
+def times(seconds, rate, *, until_told):
+    """The times at which to ask, in seconds since 1970, each when it has come."""
+    begun = time.time()
+    for number in range(int(seconds * rate)):
+        meant = begun + number / rate
+        time.sleep(max(0.0, meant - time.time()))
+        if until_told and NEXT.exists():
+            return
+        yield meant
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outage:
-    """What clients saw from `event` on, in seconds since 1970; `before` has the requests that were answered by then."""
+    """What clients saw from `event` on, in seconds since 1970; `before` has those answered just before it."""
 
     event: float
     before: list[Line]
@@ -51,15 +51,18 @@ class Outage:
         return {error: errors.count(error) for error in dict.fromkeys(errors)}
 
 
-def seen(lines: list[Line], event: float) -> Outage:
-    """Parts what clients saw at an event."""
-    before = [line for line in lines if line["at"] + line["ms"] / 1e3 < event]
-    during = [line for line in lines if line["at"] + line["ms"] / 1e3 >= event]
-    assert before, "no request was answered before the event"
-    assert not [line for line in before if line["error"]], "requests failed before anything happened"
-    return Outage(event, before, during)
+def seen(lines: list[Line], event: float, before_s: float) -> Outage:
+    """Parts what clients saw at an event; of the time before it only so much counts."""
+    before = [line for line in lines if event - before_s <= line["at"] and answered(line) < event]
+    return Outage(event, before, [line for line in lines if answered(line) >= event])
+
+
+def answered(line: Line) -> float:
+    """When a request was answered or given up, in seconds since 1970."""
+    return float(line["at"] + line["ms"] / 1e3)
 
 
 def p99(lines: list[Line]) -> float:
-    """Of those that were answered, in ms."""
-    return float(np.percentile([line["ms"] for line in lines if not line["error"]], 99))
+    """Of those that were answered, in ms; infinite where none was."""
+    times = [line["ms"] for line in lines if not line["error"]]
+    return float(np.percentile(times, 99)) if times else float("inf")

@@ -17,7 +17,7 @@ import pytest
 from tests.e2e import callers, faults, one_and_many, why_page
 from tests.e2e.kubectl import get, kubectl, until
 from tests.e2e.one_and_many import MANY, MODEL, NAME, ONE, Form
-from tests.e2e.outage import Outage, seen
+from tests.e2e.outage import Outage, p99, seen
 
 pytestmark = [
     pytest.mark.e2e,
@@ -27,10 +27,11 @@ pytestmark = [
 SCRIPT = (Path(__file__).parent / "crowd.py").read_text()
 CROWD = "crowd"
 RATE = 40  # requests a second; the clients share two cores with the servers
-WARM_S, BEFORE_S, AFTER_S = 5, 15, 10
+BEFORE_S, AFTER_S = 15, 10
+CALM_MS, PATIENCE_S = 500, 300
 # For the tripled load each server is held to a part of a core, since both nodes stand on one machine: more servers
 # would else get no more of it. Of a quarter of a core these requests use about half on one server.
-CPU, ROWS, SLOW_RATE, STEADY_S, TRIPLED_S = "250m", 256, 16, 25, 60
+CPU, ROWS, SLOW_RATE, TRIPLED_S = "250m", 256, 16, 60
 # An autoscaler acts on figures that are up to 30 s old: 15 s between its looks, 15 s between the metrics server's.
 REACTION_S = 30
 REPLICAS = 4
@@ -69,30 +70,35 @@ def results() -> Iterator[why_page.Results]:
 
 @contextmanager
 def crowd(form: Form, rows: int, phases: str) -> Iterator[None]:
-    """Clients within the block."""
+    """Clients within the block, which begins when the machine is calm: else it would be measured, not what happens."""
     callers.pod(CROWD, form.namespace, MODEL, NAME, str(rows), phases, script=SCRIPT)
     try:
-        until("the clients are answered", lambda: lines(form), within=300)
+        until("15 s of answers as fast as on a calm machine", lambda: calm(lines(form)), within=PATIENCE_S)
         yield
     finally:
         kubectl("-n", form.namespace, "delete", "pod", CROWD, "--ignore-not-found", "--grace-period=0", "--force")
 
 
 def lines(form: Form) -> list[dict[str, Any]]:
-    """What the clients saw so far, but for their first seconds, in which they and the server warm up."""
-    found = callers.log(CROWD, form.namespace).lines
-    return [line for line in found if line["at"] >= min(first["at"] for first in found[:50]) + WARM_S]
+    """What the clients saw so far."""
+    return callers.log(CROWD, form.namespace).lines
+
+
+def calm(found: list[dict[str, Any]]) -> bool:
+    """Whether the last seconds had no failure and no slow answer."""
+    last = [line for line in found if line["at"] > time.time() - BEFORE_S]
+    whole = len(last) < len(found) and last[0]["at"] - found[0]["at"] > 1 if last else False
+    return whole and not [line for line in last if line["error"]] and p99(last) < CALM_MS
 
 
 def steady(form: Form, happens: Callable[[], None]) -> Outage:
     """What the clients saw of something that happens under a steady load."""
     with crowd(form, 1, f"3600:{RATE}"):
-        time.sleep(BEFORE_S)  # these seconds are what is measured
         event = time.time()
         happens()
         form.settled()
-        time.sleep(AFTER_S)
-        return seen(lines(form), event)
+        time.sleep(AFTER_S)  # these seconds are what is measured
+        return seen(lines(form), event, BEFORE_S)
 
 
 def a_server_dies(form: Form, bench: Bench) -> Outage:
@@ -117,23 +123,19 @@ def load_triples(form: Form, bench: Bench) -> Outage:
     """Three times the clients for a minute."""
     form.apply(bench.folder, bench.old, cpu=CPU)
     form.settled()
-    with crowd(form, ROWS, f"{STEADY_S}:{SLOW_RATE},{TRIPLED_S}:{3 * SLOW_RATE},{STEADY_S}:{SLOW_RATE}"):
-        until("the load has tripled", lambda: tripled(form))
+    with crowd(form, ROWS, f"3600:{SLOW_RATE},{TRIPLED_S}:{3 * SLOW_RATE},{BEFORE_S}:{SLOW_RATE}"):
+        event = time.time()
+        kubectl("-n", form.namespace, "exec", CROWD, "--", "touch", "/tmp/next")  # noqa: S108 - in the pod
         if form.many:
             time.sleep(REACTION_S)  # before that no autoscaler would act
             form.scale(REPLICAS)
-        until("the clients have asked", lambda: phase(form) == "Succeeded", within=300)
-        return seen(lines(form), tripled(form))
+        until("the clients have asked", lambda: phase(form) == "Succeeded", within=PATIENCE_S)
+        return seen(lines(form), event, BEFORE_S)
 
 
 def phase(form: Form) -> str:
     """Of the clients' pod."""
     return str(get("pod", CROWD, form.namespace)["status"].get("phase"))
-
-
-def tripled(form: Form) -> float:
-    """When the load tripled, in seconds since 1970; 0 before that."""
-    return float(min((line["at"] for line in lines(form) if line["phase"]), default=0))
 
 
 def a_version_is_updated(form: Form, bench: Bench) -> Outage:
@@ -168,7 +170,7 @@ SCENARIOS = {
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_cluster_fails_fewer_requests_than_one_server(name: str, bench: Bench, results: why_page.Results):
-    """None where something is done on purpose, and few where something breaks."""
+    """None where something is done on purpose."""
     for _ in range(RUNS):
         for form in (ONE, MANY):
             load = os.getloadavg()[0]
@@ -181,4 +183,4 @@ def test_a_cluster_fails_fewer_requests_than_one_server(name: str, bench: Bench,
     planned = name in ("Another version is rolled out", "A node is drained")
     assert all(outage.failed for outage in one)
     assert not planned or [] == [line["error"] for outage in many for line in outage.failed]
-    assert all(len(m.failed) < len(o.failed) / 2 for o, m in zip(one, many, strict=True))
+    assert all(len(m.failed) < len(o.failed) for o, m in zip(one, many, strict=True))
