@@ -195,7 +195,6 @@ def test_a_command_line_that_cannot_be_is_an_error(local):
     assert ("Error", "embedded null byte") == (status.phase, status.message)
 
 
-
 def test_a_nested_template_gets_the_variables_in_its_inputs_and_its_tasks(local):
     """A default that names a variable, handed to a task within."""
     inner = {
