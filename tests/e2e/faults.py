@@ -54,7 +54,8 @@ def refuse_next_push(repository: str) -> None:
 
 def up() -> None:
     """Starts what is missing of the test cluster."""
-    subprocess.run([CLUSTER, "up"], check=True, capture_output=True)
+    soon = {"DEFAULT_REQUEUE_TIME": "1s"}  # of the controller, as tests/e2e/run and apps/platform have it
+    subprocess.run([CLUSTER, "up"], check=True, capture_output=True, env=os.environ | soon)
 
 
 def kill(program: str, *words: str) -> None:
