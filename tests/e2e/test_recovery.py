@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,15 +42,19 @@ def trouble(run: str, happens: dict[str, Callable[[], None]]) -> Object:
     """
     killed: set[str] = set()
     end = time.monotonic() + runs.LIMIT_S
-    while not (workflow := get("workflow", run, runs.NAMESPACE))["status"].get("finishedAt"):
-        assert time.monotonic() < end, f"{run} goes on for ever; killed were {killed}"
-        for pod, node in pods(run).items():
-            step = re.sub(r"\(\d+\)$", "", node)
-            if step not in killed:
-                killed.add(step)
-                faults.delete_pod(pod, runs.NAMESPACE)
-                happens.get(step, lambda: None)()
-        time.sleep(PAUSE_S)
+    with ThreadPoolExecutor() as pool:
+        happened = []
+        while not (workflow := get("workflow", run, runs.NAMESPACE))["status"].get("finishedAt"):
+            assert time.monotonic() < end, f"{run} goes on for ever; killed were {killed}"
+            for pod, node in pods(run).items():
+                step = re.sub(r"\(\d+\)$", "", node)
+                if step not in killed:
+                    killed.add(step)
+                    faults.delete_pod(pod, runs.NAMESPACE)
+                    happened.append(pool.submit(happens.get(step, lambda: None)))
+            time.sleep(PAUSE_S)
+        for each in happened:
+            each.result()
     assert killed == set(runs.STEPS)
     return workflow
 

@@ -58,9 +58,13 @@ from training.steps import STEPS
 at = Path(sys.argv[2])
 dataset, trained, evaluation = at / "dataset", at / "trained", at / "evaluate.json"
 STEPS["prepare"](model="line", data="builtin", dataset=dataset, report=at / "prepare.json")
-STEPS["validate"](model="line", dataset=dataset, baseline=None, report=at / "validate.json")
+STEPS["validate"](
+    model="line", dataset=dataset, baseline=None, drift_distance=at / "drift", report=at / "validate.json"
+)
 STEPS["train"](model="line", dataset=dataset, epochs=0, seed=0, trained=trained, report=at / "train.json")
-STEPS["evaluate"](model="line", dataset=dataset, trained=trained, baseline=None, report=evaluation)
+STEPS["evaluate"](
+    model="line", dataset=dataset, trained=trained, baseline=None, accuracy=at / "accuracy", report=evaluation
+)
 STEPS["gate"](model="line", evaluation=evaluation, report=at / "gate.json")
 STEPS["export"](
     model="line", dataset=dataset, trained=trained, evaluation=evaluation, version="1", source_commit="c",
