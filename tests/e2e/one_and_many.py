@@ -19,7 +19,6 @@ from tests.e2e.faults import _is, _processes
 from tests.e2e.kubectl import Object, every, kubectl, until
 from workflows.kustomize import render
 from workflows.overlay import Pin, set_model
-from workflows.registry import crane, digest_of
 
 MODEL = "cancer"
 NAME = f"{MODEL}-server"
@@ -117,17 +116,6 @@ def edit(file: Path, pattern: str, replacement: str) -> None:
     text, times = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
     assert times, f"{file} has nothing like {pattern}"
     file.write_text(text)
-
-
-def versions() -> list[Pin]:
-    """The two newest that the registry has of the model, the older one first."""
-    image = f"{sites.REGISTRY}/models/{MODEL}"
-    try:
-        tags = sorted(crane("ls", image).decode().split(), key=int)[-2:]
-    except Exception as error:
-        raise AssertionError(f"no {image} in the registry: run test_push_to_serving.py first") from error
-    assert len(tags) == 2, f"one version of {image} is not enough to update: run test_push_to_serving.py first"
-    return [Pin(tag, digest_of(f"{image}:{tag}") or "") for tag in tags]
 
 
 def kill(pod: Object) -> None:

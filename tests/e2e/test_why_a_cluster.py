@@ -1,7 +1,5 @@
 """The same model on one server and on a cluster, when a server dies, load triples, a version is updated and a node is
 drained. What the clients saw is printed, and written into docs/why-a-cluster.md with SHIPWAY_E2E_WRITE=1.
-
-It needs two versions in the registry, as test_push_to_serving.py leaves them.
 """
 
 import os
@@ -18,6 +16,8 @@ from tests.e2e import callers, faults, one_and_many, why_page
 from tests.e2e.kubectl import get, kubectl, until
 from tests.e2e.one_and_many import MANY, MODEL, NAME, ONE, Form
 from tests.e2e.outage import Outage, p99, seen
+from tests.e2e.tiny_versions import publish_versions
+from workflows.overlay import Pin
 
 pytestmark = [
     pytest.mark.e2e,
@@ -43,15 +43,16 @@ class Bench:
     """Where the servers' manifests are made, and the two versions."""
 
     folder: Path
-    old: Any
-    new: Any
+    old: Pin
+    new: Pin
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Two versions; the namespaces are gone afterwards."""
     try:
-        yield Bench(tmp_path_factory.mktemp("why"), *one_and_many.versions())
+        folder = tmp_path_factory.mktemp("why")
+        yield Bench(folder, *publish_versions(folder, MODEL, 2))
     finally:
         one_and_many.uncordon()
         for form in (ONE, MANY):
