@@ -47,7 +47,7 @@ def test_both_encodings_are_unpacked(pack):
     assert Code.RESOURCE_EXHAUSTED == caught.value.code
 
 
-@pytest.mark.parametrize("damaged", [b"", b"abc", gzip.compress(b"abc")[:-1]])
+@pytest.mark.parametrize("damaged", [b"", b"abc", gzip.compress(b"abc")[:-1]], ids=["empty", "no gzip", "cut short"])
 def test_damaged_messages_are_internal_errors(damaged):
     """Cut off, too."""
     with pytest.raises(ServingError) as caught:
